@@ -1,0 +1,107 @@
+// Typed access to grammar/options.json, the one list of every option (design.md section 2).
+import document from '../../grammar/options.json';
+import { readOption, type OptionSpec } from './option-spec';
+
+export type * from './option-spec';
+
+/** Names of the ordered option lists in `contexts`: what a section or a command accepts. */
+export type OptionContext = keyof typeof document.contexts;
+/** Names of the drbdsetup commands the catalogue knows. */
+export type DrbdsetupCommandName = keyof typeof document.drbdsetupCommandArguments;
+
+/** Every option in the order of the catalogue, which is the order of help, XML and `show`. */
+export const allOptions: readonly OptionSpec[] = document.options.map(readOption);
+
+const byId = new Map(allOptions.map((option) => [option.id, option]));
+
+/** The option with this unique id (`net.protocol`); throws RangeError for an id that is not in the catalogue. */
+export function optionById(id: string): OptionSpec {
+  const option = byId.get(id);
+  if (option === undefined) throw new RangeError(`the option catalogue has no ${id}`);
+  return option;
+}
+
+const contextCache = new Map<OptionContext, readonly OptionSpec[]>();
+
+/** The options of one context, ordered. */
+export function optionsInContext(context: OptionContext): readonly OptionSpec[] {
+  let options = contextCache.get(context);
+  if (options === undefined) {
+    options = document.contexts[context].map(optionById);
+    contextCache.set(context, options);
+  }
+  return options;
+}
+
+/** Looks an option up by name in a context; undefined if the context does not accept it. */
+export function findOption(context: OptionContext, name: string): OptionSpec | undefined {
+  return optionsInContext(context).find((option) => option.name === name);
+}
+
+/** Options a configuration section keyword (`net`, `disk`, ...) may hold, whatever their group. */
+export function optionsInSection(section: string): readonly OptionSpec[] {
+  return allOptions.filter((option) => option.configSections.includes(section));
+}
+
+/** Options of one group (`connection`, `handlers`, ...). */
+export function optionsInGroup(group: OptionSpec['group']): readonly OptionSpec[] {
+  return allOptions.filter((option) => option.group === group);
+}
+
+export interface DrbdsetupCommandSpec {
+  readonly name: string;
+  readonly summary: string;
+  /** Context arguments first, then the command's own; `{resource|all}` marks a choice. */
+  readonly arguments: readonly string[];
+  readonly options: readonly OptionSpec[];
+  /** First release with the command; absent: already in 9.22. */
+  readonly since?: string;
+}
+
+interface RawCommand {
+  readonly summary: string;
+  readonly arguments: readonly string[];
+  readonly options: readonly string[];
+  readonly since?: string;
+}
+
+function readCommand(name: string, raw: RawCommand): DrbdsetupCommandSpec {
+  const candidates = allOptions.filter((option) => option.drbdsetupCommands.includes(name));
+  const options = raw.options.map((optionName) => {
+    const option = candidates.find((candidate) => candidate.name === optionName);
+    if (option === undefined) throw new RangeError(`the option catalogue has no ${name} --${optionName}`);
+    return option;
+  });
+  return {
+    name,
+    summary: raw.summary,
+    arguments: raw.arguments,
+    options,
+    ...(raw.since === undefined ? {} : { since: raw.since }),
+  };
+}
+
+const rawCommands: ReadonlyMap<string, RawCommand> = new Map(
+  Object.entries<RawCommand>(document.drbdsetupCommandArguments),
+);
+
+/** Names of all drbdsetup commands in the order of its help. */
+export const drbdsetupCommandNames: readonly string[] = [...rawCommands.keys()];
+
+/** One drbdsetup command with its arguments and options in help order; undefined for an unknown name. */
+export function drbdsetupCommand(name: string): DrbdsetupCommandSpec | undefined {
+  const raw = rawCommands.get(name);
+  return raw === undefined ? undefined : readCommand(name, raw);
+}
+
+/** The option context of a drbdadm command; `*` means the text is handed on unchecked. */
+export function drbdadmCommandContext(command: string): string | undefined {
+  return new Map<string, string>(Object.entries(document.drbdadmCommandContexts)).get(command);
+}
+
+const deprecatedAliases = new Map<string, string>(Object.entries(document.deprecatedAliases));
+
+/** Old option names inside `syncer { }` and what they mean today (config-language.md 3.3). */
+export function deprecatedAlias(name: string): string | undefined {
+  return name === 'comment' ? undefined : deprecatedAliases.get(name);
+}
