@@ -1,7 +1,4 @@
-/**
- * The state enumerations of a DRBD host, with the numbers of the wire and of the kernel's interface and the names
- * that every program prints (engine.md 1.2). The order of the numbers is meaningful: `<` and `>` are used on them.
- */
+// The numbers and printed names of DRBD's states (engine.md 1.2). Comparisons with < and > are meaningful.
 
 export const Role = { Unknown: 0, Primary: 1, Secondary: 2 } as const;
 export type Role = (typeof Role)[keyof typeof Role];
@@ -20,6 +17,7 @@ export const ConnectionState = {
 } as const;
 export type ConnectionState = (typeof ConnectionState)[keyof typeof ConnectionState];
 
+/** `Off` has the value of `Connected`: state words on the wire carry either (engine.md 1.2). */
 export const ReplicationState = {
   Off: 9,
   Established: 10,
@@ -53,18 +51,28 @@ export const DiskState = {
 } as const;
 export type DiskState = (typeof DiskState)[keyof typeof DiskState];
 
-function namesByNumber(table: Readonly<Record<string, number>>): readonly (string | undefined)[] {
-  const names: (string | undefined)[] = [];
-  for (const [name, value] of Object.entries(table)) names[value] = name;
-  return names;
-}
-const roleNames = namesByNumber(Role);
-const connectionNames = namesByNumber(ConnectionState);
-const replicationNames = namesByNumber(ReplicationState);
-const diskNames = namesByNumber(DiskState);
+export const WriteOrdering = { None: 0, Drain: 1, Flush: 2, Barrier: 3 } as const;
+export type WriteOrdering = (typeof WriteOrdering)[keyof typeof WriteOrdering];
 
-/** Printed name; `?` for a number out of range (engine.md 1.2). */
-export const roleName = (role: number): string => roleNames[role] ?? '?';
-export const connectionStateName = (state: number): string => connectionNames[state] ?? '?';
-export const replicationStateName = (state: number): string => replicationNames[state] ?? '?';
-export const diskStateName = (state: number): string => diskNames[state] ?? '?';
+/** Answer of `get-timeout-type`: which of the wait-* timeouts applies. */
+export const TimeoutType = { Default: 0, Degraded: 1, PeerOutdated: 2 } as const;
+export type TimeoutType = (typeof TimeoutType)[keyof typeof TimeoutType];
+
+/** `metaIndex` of a disk; 0 and more number the 128 MiB slots of an external device (drbdsetup.md 2.3). */
+export const MetaIndex = { Internal: -1, FlexExternal: -2, FlexInternal: -3 } as const;
+
+function namesOf(table: Readonly<Record<string, number>>, lower = false): ReadonlyMap<number, string> {
+  return new Map(Object.entries(table).map(([name, value]) => [value, lower ? name.toLowerCase() : name]));
+}
+const roleNames = namesOf(Role);
+const connectionNames = namesOf(ConnectionState);
+const replicationNames = namesOf(ReplicationState);
+const diskNames = namesOf(DiskState);
+const writeOrderingNames = namesOf(WriteOrdering, true);
+
+/** Printed names; a value outside its table gives `?`. */
+export const roleName = (role: number): string => roleNames.get(role) ?? '?';
+export const connectionStateName = (state: number): string => connectionNames.get(state) ?? '?';
+export const replicationStateName = (state: number): string => replicationNames.get(state) ?? '?';
+export const diskStateName = (state: number): string => diskNames.get(state) ?? '?';
+export const writeOrderingName = (ordering: number): string => writeOrderingNames.get(ordering) ?? '?';
