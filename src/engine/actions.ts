@@ -1,10 +1,13 @@
 /**
  * What the parts of the engine ask of each other. The parts do not import one another's machines: they reach them
- * through `host.peerActions`, `host.dataActions` and `host.stateActions`, so that each can be tested with a recorder
- * in the others' place. All calls return at once; `done` callbacks come as later inputs or tasks, never from within.
+ * through `host.peerActions` and `host.dataActions`, so that each can be tested with a recorder in the others' place; the
+ * state pipeline itself (state/transaction.ts) is imported. All calls return at once; `done` callbacks come as later
+ * inputs or tasks, never from within.
  */
 import { type NodeMask } from './node-mask';
 import { type Connection, type Device, type PeerDevice, type Resource } from './objects';
+import { type ErrnoCode } from './ports';
+import { type StateChange } from './state/state-change';
 
 /** Implemented by connection/ and twopc/: asked by state/ and data/. */
 export interface PeerActions {
@@ -38,4 +41,100 @@ export interface PeerActions {
   scheduleEmptyTransaction(resource: Resource, kind: 'lost-peer' | 'primary-resume'): void;
   /** `local-io-error`, `pri-lost`, ...; nothing is awaited unless `done` is given. */
   runHelper(command: string, on: Connection | Device | PeerDevice, done?: (exitCode: number) => void): void;
+}
+
+/**
+ * Implemented by data/: asked by state/, uuid/, connection/ and twopc/. Calls marked *in commit* come from the finish
+ * actions of a transaction (engine.md 2.6), before `next` is copied to `now`: they must not change state. The others
+ * come from deferred actions (2.7) or from packet handlers.
+ */
+export interface DataActions {
+  // --- transfer log, epochs, dagtags
+
+  /** *In commit.* Writes from now on belong to another epoch (10.3). */
+  startNewEpoch(resource: Resource): void;
+  /** *In commit.* Replication to this peer begins: it learns the current dagtag before the next write. */
+  announceDagtag(connection: Connection): void;
+  /** *In commit.* Sends the pending peer ack (10.5). */
+  flushPeerAck(resource: Resource): void;
+  hasWritesInTransferLog(resource: Resource): boolean;
+  /** Sets this peer's bits for every write it has not acknowledged (2.7 step 4e), before its bitmap is sent. */
+  markUnackedOutOfSync(peerDevice: PeerDevice): void;
+  /** *In commit.* Writes of this Primary that are not yet peer-acked become out of sync in the other slots (2.6 step 10). */
+  markPeerWritesOutOfSync(connection: Connection): void;
+  /** *In commit.* Requests kept while suspended are queued for this peer again (10.6). */
+  resendRequests(connection: Connection): void;
+  /** *In commit.* Requests kept while suspended are given up for this peer (10.6). */
+  cancelRequests(connection: Connection): void;
+  /** *In commit.* No longer suspended: postponed requests start again, withheld completions are released. */
+  restartSuspendedRequests(resource: Resource): void;
+  /** *In commit.* Withheld completions are released although still suspended (2.6 step 12). */
+  releaseSuspendedCompletions(resource: Resource): void;
+  /** The flag `newCurrentUuidOwed` fell: writes that waited for it may go on. */
+  newCurrentUuidSettled(device: Device): void;
+  /**
+   * After the commit, with `now` and the cached values current: look at waiting requests again (blocked, err_io,
+   * quorum), drop expectations of lost peers (12.5).
+   */
+  stateCommitted(change: StateChange): void;
+
+  // --- meta-data and bitmap
+
+  /** The superblock record was changed; it reaches the disk at the next `syncMetadata`, at the latest after 5 s. */
+  markMetadataDirty(device: Device): void;
+  /** Writes the superblock if dirty. `done` with 0 or an errno when it is on stable storage (or nothing was dirty). */
+  syncMetadata(device: Device, done?: (error: ErrnoCode) => void): void;
+  /** Set bits of the peer's slot; 0 without disk or slot. */
+  outOfSyncBits(peerDevice: PeerDevice): number;
+  /** Set bits of a slot of the meta-data. */
+  slotBits(device: Device, slot: number): number;
+  setSlot(device: Device, slot: number): void;
+  clearSlot(device: Device, slot: number): void;
+  copySlot(device: Device, from: number, to: number): void;
+  setAllSlots(device: Device): void;
+  clearAllSlots(device: Device): void;
+  /** Writes all dirty bitmap pages. */
+  writeBitmap(device: Device, done?: (error: ErrnoCode) => void): void;
+  /** Writes them at leisure (2.7 step 4k). */
+  writeBitmapLazily(device: Device): void;
+  /** *In commit.* A connection was established: AL updates go on (11.5). */
+  resumeActivityLog(device: Device): void;
+  /** All bits are set and nobody is connected: AL updates may be suspended (11.5). */
+  trySuspendActivityLog(device: Device): void;
+  /** Roles or disks changed: is the AL needed (AL_DISABLED, 11.5)? */
+  reconsiderActivityLog(device: Device): void;
+  /**
+   * The disk became Failed or Detaching: end its use; with `forceDetach` complete local I/O with errors. When the last
+   * reference is gone and bitmap and meta-data are written, data/ commits Diskless (tag `go-diskless`).
+   */
+  goDiskless(device: Device): void;
+
+  // --- resync and verify
+
+  /** *In commit.* repl enters SyncSource..PausedSyncT: counters and marks of 12.2. */
+  initialiseResync(peerDevice: PeerDevice): void;
+  /** *In commit.* Established -> VerifyS/T: position, marks, controller. */
+  initialiseVerify(peerDevice: PeerDevice): void;
+  /** *In commit.* Verify ended: keep the position reached, log it if something is left. */
+  verifyEnded(peerDevice: PeerDevice): void;
+  /** *In commit.* Paused -> running: account the pause, reset marks, scan again from bit 0. */
+  resyncContinues(peerDevice: PeerDevice): void;
+  /** *In commit.* Running -> paused. */
+  resyncPaused(peerDevice: PeerDevice): void;
+  /** Newly WFBitMapS (still so): send the slot; the answer comes as bitmap packets (12.1). */
+  sendBitmap(peerDevice: PeerDevice): void;
+  /** StartingSyncS/T was entered: set this slot (S) or all slots (T), write, then go to WFBitMapS / WFSyncUUID or WFBitMapT. */
+  startFullSync(peerDevice: PeerDevice): void;
+  /** Sync was entered: `Began resync as ...`; on a target requests are scheduled (2.7 step 4o). */
+  beginResync(peerDevice: PeerDevice): void;
+  /** VerifyS was entered: `Starting Online Verify from sector ...`, requests are scheduled. */
+  startVerify(peerDevice: PeerDevice): void;
+  /** Sync or verify ended, was aborted or a pause was lifted: stop timers, drop queued requests. */
+  resyncStopped(peerDevice: PeerDevice): void;
+  /** Resync of an area that the device grew by while it was not connected (2.7 step 4i, 9.9). */
+  resyncGrownArea(peerDevice: PeerDevice): void;
+  /** Something that resync-after looks at changed (12.7): evaluate the pauses of all devices of this host again. */
+  reconsiderResyncAfter(device: Device): void;
+  /** `peerReplication` was turned on: P_ENABLE_REPLICATION. */
+  announcePeerReplication(peerDevice: PeerDevice): void;
 }

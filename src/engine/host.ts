@@ -2,7 +2,7 @@
  * One DRBD host: the registry of its resources and minors, and the door for requests (design.md section 4).
  */
 import { type ExportListener } from './application-io';
-import { type PeerActions } from './actions';
+import { type DataActions, type PeerActions } from './actions';
 import { type Device, type Resource } from './objects';
 import { type EnginePorts } from './ports';
 
@@ -20,5 +20,6 @@ export class Host {
     readonly ports: EnginePorts,
     readonly settings: HostSettings,
     readonly peerActions: PeerActions,
+    readonly dataActions: DataActions,
   ) {}
 }

@@ -125,6 +125,7 @@ export class Connection {
   };
   readonly next: LinkState = { ...this.now };
   readonly paths: Path[] = [];
+  /** Ascending volume numbers. */
   readonly peerDevices: PeerDevice[] = [];
 
   /** Agreed with the peer at the last handshake; 0 before the first. */
@@ -166,6 +167,7 @@ export class Connection {
 export class Device {
   readonly now: DeviceState;
   readonly next: DeviceState;
+  /** Newest first (engine.md 1.1): the order of log lines and notifications. */
   readonly peerDevices: PeerDevice[] = [];
   /** Present from Attaching until Diskless: disks, meta-data, bitmap, activity log. */
   backing: BackingDevice | undefined;
@@ -271,6 +273,8 @@ export class PeerDevice {
   uuidsReceived = false;
   currentUuidReceived = false;
   haveSizes = false;
+  /** Attach handshake (engine.md 2.3 S4): undefined = no result yet, `no-result` = NEG_NO_RESULT. */
+  negotiationResult: ReplicationState | 'no-result' | undefined;
   /** "In handshake": HOLDING_UUID_READ_LOCK. */
   inHandshake = false;
   considerResync = false;
