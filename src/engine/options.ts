@@ -3,6 +3,8 @@
  * (time: 0.1 s unless the name says otherwise; sizes: sectors). Built from the values of a request by
  * `apply-options.ts`, where the catalogue supplies the defaults.
  */
+import { type DiskOptions as GivenDiskOptions } from '../options/option-values';
+
 /** `off` 0, `majority` 1024, `all` 1025, else a count (engine.md 3). */
 export type QuorumSetting = number;
 export const QUORUM_OFF = 0;
@@ -95,7 +97,7 @@ export interface DiskOptions {
   readonly discardZeroesIfAligned: boolean;
   readonly disableWriteSame: boolean;
   readonly diskTimeout: number;
-  readonly readBalancing: string;
+  readonly readBalancing: NonNullable<GivenDiskOptions['read-balancing']>;
   /** Bytes. */
   readonly rsDiscardGranularity: number;
   readonly bitmap: boolean;

@@ -120,7 +120,7 @@ export interface Endpoint {
   readonly port: number;
 }
 export interface StreamReceiver {
-  /** `bytes` is only valid during the call. */
+  /** `bytes` belongs to the receiver from now on: the port does not write there again. */
   onBytes(bytes: Uint8Array): void;
   /** The peer closed its side (errno 0) or the stream broke. Called once; no further bytes. */
   onClosed(error: ErrnoCode): void;

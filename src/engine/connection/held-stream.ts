@@ -36,7 +36,7 @@ export class HeldStream implements StreamReceiver {
       this.onClosed(0);
       return;
     }
-    this.chunks.push(bytes.slice());
+    this.chunks.push(bytes);
     this.held += bytes.length;
     this.deliverFirstPacket();
   }
