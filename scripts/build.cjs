@@ -27,6 +27,7 @@ const vendored = ['chevrotain', 'chalk', 'execa'];
 
 async function build() {
   fs.mkdirSync(path.join(dist, 'vendor'), { recursive: true });
+  require('./generate-control-validators.cjs').generate();
   const present = Object.entries(programs).filter(([, entry]) => fs.existsSync(path.join(root, entry)));
   const jobs = present.map(([name, entry]) =>
     esbuild.build({

@@ -1,0 +1,44 @@
+/**
+ * What travels over the control socket: one JSON text a line, in both directions (no message holds a raw line
+ * break). The client pipelines; the server answers each `id` exactly once with `reply` or `dump-end`, in any order.
+ */
+import { type ControlEvent } from './events';
+import { type ControlReply, type ControlRequest } from './requests';
+import { type ResourceSnapshot } from './snapshot';
+
+/** Raised when a message changes its meaning; both sides refuse another version. */
+export const CONTRACT_VERSION = 1;
+
+/** Longest message in bytes, without its line break. A dump is split by resource to stay below. */
+export const MAX_CLIENT_MESSAGE = 64 * 1024;
+export const MAX_SERVER_MESSAGE = 16 * 1024 * 1024;
+
+export type ClientMessage =
+  | { readonly type: 'request'; readonly id: number; readonly request: ControlRequest }
+  /** State of one resource, or of all: answered by `part` messages and a `dump-end`. */
+  | { readonly type: 'dump'; readonly id: number; readonly resource?: string }
+  /**
+   * State as `exists` events and a `dump-end`; with `live` followed by every later event, without a gap. May be
+   * sent again on the same connection for a fresh dump.
+   */
+  | { readonly type: 'events'; readonly id: number; readonly live: boolean };
+
+export type ServerMessage =
+  /** First message on every connection. */
+  | {
+      readonly type: 'hello';
+      readonly version: number;
+      readonly pid: number;
+      readonly nodeName: string;
+      /** Release of the daemon. */
+      readonly release: string;
+    }
+  | { readonly type: 'reply'; readonly id: number; readonly reply: ControlReply }
+  | { readonly type: 'part'; readonly id: number; readonly snapshot: ResourceSnapshot }
+  /** `seq` counts all live events of the daemon; events of a dump have seq 0. */
+  | { readonly type: 'event'; readonly seq: number; readonly event: ControlEvent }
+  | { readonly type: 'dump-end'; readonly id: number }
+  /** The reader was too slow: this many events were dropped. It should ask for a fresh dump. */
+  | { readonly type: 'overrun'; readonly lost: number }
+  /** The server is about to close this connection, and why. */
+  | { readonly type: 'closing'; readonly reason: string };
