@@ -156,7 +156,7 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
   }
 
   /** The name is kept when the semicolon is missing: an unknown name is reported first. */
-  private option(items: tree.OptionItem[]): void {
+  private optionStatement(items: tree.OptionItem[]): void {
     const name = this.CONSUME(OptionName);
     const value = this.OPTION(() => this.CONSUME(OptionValue));
     items.push({ kind: 'option', name, value });
@@ -167,7 +167,7 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
   protected readonly optionBlock = this.RULE('optionBlock', (keyword: Token): tree.OptionsNode => {
     const open = this.CONSUME(LBrace);
     const { items, close } = this.collect<tree.OptionItem>(
-      (list) => this.option(list),
+      (list) => this.optionStatement(list),
       expectOption,
       'brace',
     );
@@ -206,7 +206,7 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
                 list.push(this.SUBRULE(this.plugin));
               },
             },
-            { ALT: () => this.option(list) },
+            { ALT: () => this.optionStatement(list) },
           ],
           IGNORE_AMBIGUITIES: true,
         }),
