@@ -37,6 +37,13 @@ export interface PeerActions {
   /** Drops the connection for an error on a stream: ProtocolError, NetworkFailure, ... (a ConnectionState). */
   failConnection(connection: Connection, reason: number): void;
 
+  /** Sends sizes, UUIDs and state of every volume: the exchange inside a connect transaction (engine.md 5.4). */
+  beginHandshake(connection: Connection): void;
+  /** The connect transaction was aborted: staged values and locks of the handshake are given up. */
+  endHandshake(connection: Connection | undefined): void;
+  /** The connect transaction was committed. */
+  handshakeCommitted(connection: Connection): void;
+
   /** Schedules the empty two-phase commit of engine.md 6.4. */
   scheduleEmptyTransaction(resource: Resource, kind: 'lost-peer' | 'primary-resume'): void;
   /** `local-io-error`, `pri-lost`, ...; nothing is awaited unless `done` is given. */
