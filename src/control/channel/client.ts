@@ -1,0 +1,261 @@
+// The tools' end of the control socket: pipelined requests, dumps, event streams, starting the daemon on demand.
+import net from 'node:net';
+import { type ControlEvent } from '../contract/events';
+import { CONTRACT_VERSION, MAX_SERVER_MESSAGE, type ServerMessage } from '../contract/messages';
+import { type ControlReply, type ControlRequest } from '../contract/requests';
+import { type ResourceSnapshot } from '../contract/snapshot';
+import { ControlError, errorCode, errorMessage } from './control-error';
+import { LineReader } from './line-reader';
+import { decodeServerMessage, encodeMessage } from './message-codec';
+import { controlSocketExists, controlSocketPath, runDirectoryPath, type Environment } from './run-directory';
+import { logTail, startDaemon, type StartedDaemon } from './start-daemon';
+
+/** What a reader of events is told; everything but `onEvent` at most once per request for events. */
+export interface EventReader {
+  /** `seq` 0: part of a dump. */
+  onEvent(event: ControlEvent, seq: number): void;
+  onDumpEnd(): void;
+  /** Events were lost; ask again with `events()`. */
+  onOverrun(lost: number): void;
+  /** The connection ended. */
+  onClosed(error: ControlError): void;
+}
+
+interface Waiter {
+  readonly resolve: (message: ServerMessage) => void;
+  readonly reject: (error: ControlError) => void;
+  readonly parts: ResourceSnapshot[];
+}
+
+export interface DaemonIdentity {
+  readonly pid: number;
+  readonly nodeName: string;
+  readonly release: string;
+}
+
+export class ControlClient {
+  private readonly waiting = new Map<number, Waiter>();
+  private nextId = 1;
+  private reader: EventReader | undefined;
+  private failure: ControlError | undefined;
+  private onHello: ((identity: DaemonIdentity) => void) | undefined;
+  private onFailed: ((error: ControlError) => void) | undefined;
+
+  private constructor(private readonly socket: net.Socket) {
+    const lines = new LineReader(MAX_SERVER_MESSAGE, (line) => this.onLine(line));
+    socket.on('data', (chunk: Buffer) => {
+      if (this.failure === undefined && !lines.push(chunk)) {
+        this.fail(new ControlError('protocol', 'the daemon sent a message that is too long'));
+      }
+    });
+    socket.on('error', (error) => this.fail(new ControlError('closed', errorMessage(error))));
+    socket.on('close', () => this.fail(new ControlError('closed', 'the daemon closed the connection')));
+  }
+
+  /** Connects to a listening daemon and waits for its greeting. Throws ControlError ('no-daemon' if none). */
+  static async open(directory: string): Promise<{ client: ControlClient; daemon: DaemonIdentity }> {
+    if (!controlSocketExists(directory)) throw new ControlError('no-daemon', noDaemon(directory));
+    const socket = await connect(controlSocketPath(directory), directory);
+    const client = new ControlClient(socket);
+    const daemon = await new Promise<DaemonIdentity>((resolve, reject) => {
+      client.onHello = resolve;
+      client.onFailed = reject;
+    });
+    return { client, daemon };
+  }
+
+  /** Sends a request; answers may overtake each other. Throws ControlError if the connection ends or time is up. */
+  async request(request: ControlRequest, timeoutMs = 120_000): Promise<ControlReply> {
+    const answer = this.ask((id) => encodeMessage({ type: 'request', id, request }), timeoutMs);
+    const { message } = await answer;
+    if (message.type !== 'reply') throw new ControlError('protocol', 'the daemon did not answer the request');
+    return message.reply;
+  }
+
+  /** State of one resource (empty if unknown) or of all. */
+  async dump(resource?: string, timeoutMs = 120_000): Promise<readonly ResourceSnapshot[]> {
+    const which = resource === undefined ? {} : { resource };
+    const { parts } = await this.ask((id) => encodeMessage({ type: 'dump', id, ...which }), timeoutMs);
+    return parts;
+  }
+
+  /** Starts or repeats a stream of events on this connection; `live` false: only the dump. */
+  events(live: boolean, reader: EventReader): void {
+    this.reader = reader;
+    const failure = this.failure;
+    if (failure !== undefined) {
+      setImmediate(() => reader.onClosed(failure));
+      return;
+    }
+    const id = this.nextId++;
+    this.socket.write(encodeMessage({ type: 'events', id, live }));
+  }
+
+  /** Stops reading for a while: the daemon's queue fills, then it drops events. */
+  pause(): void {
+    this.socket.pause();
+  }
+  resume(): void {
+    this.socket.resume();
+  }
+
+  close(): void {
+    this.reader = undefined;
+    this.failure ??= new ControlError('closed', 'the connection was closed');
+    this.socket.destroy();
+  }
+
+  private ask(
+    encode: (id: number) => string,
+    timeoutMs: number,
+  ): Promise<{ message: ServerMessage; parts: readonly ResourceSnapshot[] }> {
+    return new Promise((resolve, reject) => {
+      if (this.failure !== undefined) {
+        reject(this.failure);
+        return;
+      }
+      const id = this.nextId++;
+      const parts: ResourceSnapshot[] = [];
+      const timer = setTimeout(() => {
+        this.waiting.delete(id);
+        reject(new ControlError('timeout', `no answer from the daemon within ${timeoutMs / 1000} s`));
+      }, timeoutMs);
+      this.waiting.set(id, {
+        parts,
+        resolve: (message) => {
+          clearTimeout(timer);
+          resolve({ message, parts });
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      });
+      this.socket.write(encode(id));
+    });
+  }
+
+  private onLine(line: string): void {
+    if (this.failure !== undefined) return;
+    try {
+      this.onMessage(decodeServerMessage(line));
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      this.fail(new ControlError('protocol', `${error.message} (from the daemon)`));
+    }
+  }
+
+  private onMessage(message: ServerMessage): void {
+    switch (message.type) {
+      case 'hello':
+        if (message.version !== CONTRACT_VERSION) {
+          this.fail(new ControlError('protocol', `the daemon speaks contract ${message.version}`));
+        } else this.onHello?.(message);
+        break;
+      case 'part':
+        this.waiting.get(message.id)?.parts.push(message.snapshot);
+        break;
+      case 'reply':
+      case 'dump-end':
+        this.finish(message);
+        break;
+      case 'event':
+        this.reader?.onEvent(message.event, message.seq);
+        break;
+      case 'overrun':
+        this.reader?.onOverrun(message.lost);
+        break;
+      case 'closing':
+        this.fail(new ControlError('closed', message.reason));
+        break;
+    }
+  }
+
+  private finish(message: Extract<ServerMessage, { id: number }>): void {
+    const waiter = this.waiting.get(message.id);
+    if (waiter !== undefined) {
+      this.waiting.delete(message.id);
+      waiter.resolve(message);
+    } else if (message.type === 'dump-end') this.reader?.onDumpEnd();
+  }
+
+  private fail(error: ControlError): void {
+    if (this.failure !== undefined) return;
+    this.failure = error;
+    this.socket.destroy();
+    this.onFailed?.(error);
+    for (const waiter of this.waiting.values()) waiter.reject(error);
+    this.waiting.clear();
+    this.reader?.onClosed(error);
+  }
+}
+
+const noDaemon = (directory: string): string => `no daemon serves ${directory}`;
+
+function connect(path: string, directory: string): Promise<net.Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(path);
+    socket.once('connect', () => {
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+    socket.once('error', (error) => {
+      const code = errorCode(error);
+      if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+        reject(new ControlError('no-daemon', noDaemon(directory)));
+      } else if (code === 'EACCES' || code === 'EPERM') {
+        reject(new ControlError('not-permitted', `Permission denied: ${path}`));
+      } else reject(new ControlError('closed', errorMessage(error)));
+    });
+  });
+}
+
+export interface ConnectOptions {
+  readonly env: Environment;
+  /** Start the daemon if none serves the run directory. */
+  readonly start: boolean;
+  /** How long a started daemon may take to listen. Default 15 s. */
+  readonly startTimeoutMs?: number;
+}
+
+async function openIfServed(directory: string): Promise<ControlClient | undefined> {
+  try {
+    return (await ControlClient.open(directory)).client;
+  } catch (error) {
+    if (error instanceof ControlError && (error.kind === 'no-daemon' || error.kind === 'closed')) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+async function awaitDaemon(
+  directory: string,
+  started: StartedDaemon,
+  timeoutMs: number,
+): Promise<ControlClient> {
+  const deadline = Date.now() + timeoutMs;
+  for (let pause = 4; Date.now() < deadline; pause = Math.min(pause * 1.5, 50)) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    const client = await openIfServed(directory);
+    if (client !== undefined) return client;
+    const end = started.ended();
+    if (end !== undefined) {
+      throw new ControlError('start-failed', `The daemon drbdd ended: ${end}\n${logTail(directory)}`);
+    }
+  }
+  throw new ControlError('start-failed', `The daemon drbdd does not answer.\n${logTail(directory)}`);
+}
+
+/**
+ * Connects to this host's daemon. A control socket that nobody serves (its daemon was killed) counts as none.
+ * Throws ControlError.
+ */
+export async function connectToDaemon(options: ConnectOptions): Promise<ControlClient> {
+  const directory = runDirectoryPath(options.env);
+  const present = await openIfServed(directory);
+  if (present !== undefined) return present;
+  if (!options.start) throw new ControlError('no-daemon', noDaemon(directory));
+  const started = startDaemon(directory, options.env);
+  return awaitDaemon(directory, started, options.startTimeoutMs ?? 15_000);
+}

@@ -1,0 +1,221 @@
+/**
+ * The daemon's end of the control socket. Requests are handed to a callback, dumps and event streams are made from
+ * snapshots; a reader that does not keep up loses events, is told so and may ask for a fresh dump (it never
+ * blocks the engine and never grows the queue beyond its bound).
+ */
+import fs from 'node:fs';
+import net from 'node:net';
+import { dumpEvents, type ControlEvent } from '../contract/events';
+import { CONTRACT_VERSION, MAX_CLIENT_MESSAGE, type ServerMessage } from '../contract/messages';
+import { type ControlReply, type ControlRequest } from '../contract/requests';
+import { type ResourceSnapshot } from '../contract/snapshot';
+import { ControlError, errorMessage } from './control-error';
+import { takeHostLock, type HostLock } from './host-lock';
+import { LineReader } from './line-reader';
+import { decodeClientMessage, encodeMessage } from './message-codec';
+import { controlSocketPath, ensureRunDirectory, pidFilePath } from './run-directory';
+
+export interface ControlServerCallbacks {
+  /** Answers exactly once, now or later, by calling `respond`. */
+  onRequest(request: ControlRequest, respond: (reply: ControlReply) => void): void;
+  /** State of the named resource (none if unknown), or of all in the order of their creation. */
+  snapshots(resource?: string): Iterable<ResourceSnapshot>;
+}
+
+export interface ControlServerOptions {
+  readonly directory: string;
+  readonly nodeName: string;
+  readonly release: string;
+  /** Bytes a reader of events may have outstanding before it loses some. Default 4 MiB. */
+  readonly eventBacklog?: number;
+  /** Default 512. */
+  readonly maxClients?: number;
+}
+
+const MAX_UNANSWERED = 4096;
+
+class Client {
+  private live = false;
+  private lost = 0;
+  private unanswered = 0;
+  private ended = false;
+  /** Outstanding bytes up to which events are queued: a dump does not count against its reader. */
+  private allowance: number;
+
+  constructor(
+    private readonly socket: net.Socket,
+    private readonly callbacks: ControlServerCallbacks,
+    private readonly backlog: number,
+  ) {
+    this.allowance = backlog;
+    const reader = new LineReader(MAX_CLIENT_MESSAGE, (line) => this.onLine(line));
+    socket.on('data', (chunk: Buffer) => {
+      if (!this.ended && !reader.push(chunk)) {
+        this.end(`a control message is longer than ${MAX_CLIENT_MESSAGE} bytes`);
+      }
+    });
+    socket.on('drain', () => this.onDrained());
+    socket.on('error', () => socket.destroy());
+  }
+
+  send(message: ServerMessage): void {
+    if (!this.ended) this.socket.write(encodeMessage(message));
+  }
+
+  /** `line` is the encoded event message, the same for every reader. */
+  publish(line: string): void {
+    if (!this.live || this.ended) return;
+    if (this.lost > 0 || this.socket.writableLength > this.allowance) this.lost += 1;
+    else this.socket.write(line);
+  }
+
+  end(reason: string): void {
+    if (this.ended) return;
+    this.send({ type: 'closing', reason });
+    this.ended = true;
+    this.socket.end();
+    // A peer that does not read would keep the socket for ever.
+    setTimeout(() => this.socket.destroy(), 1000).unref();
+  }
+
+  private onDrained(): void {
+    this.allowance = this.backlog;
+    if (this.lost === 0) return;
+    const lost = this.lost;
+    this.lost = 0;
+    this.send({ type: 'overrun', lost });
+  }
+
+  private onLine(line: string): void {
+    if (this.ended) return;
+    try {
+      this.onMessage(line);
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      this.end(error.message);
+    }
+  }
+
+  private onMessage(line: string): void {
+    const message = decodeClientMessage(line);
+    const { id } = message;
+    switch (message.type) {
+      case 'request':
+        this.ask(id, message.request);
+        break;
+      case 'dump':
+        for (const snapshot of this.callbacks.snapshots(message.resource)) {
+          this.send({ type: 'part', id, snapshot });
+        }
+        this.send({ type: 'dump-end', id });
+        break;
+      case 'events':
+        this.live = message.live;
+        this.lost = 0;
+        for (const snapshot of this.callbacks.snapshots()) {
+          for (const event of dumpEvents(snapshot)) this.send({ type: 'event', seq: 0, event });
+        }
+        this.send({ type: 'dump-end', id });
+        this.allowance = this.backlog + this.socket.writableLength;
+        break;
+    }
+  }
+
+  private ask(id: number, request: ControlRequest): void {
+    let answered = false;
+    this.unanswered += 1;
+    if (this.unanswered >= MAX_UNANSWERED) this.socket.pause();
+    this.callbacks.onRequest(request, (reply) => {
+      if (answered) return;
+      answered = true;
+      this.unanswered -= 1;
+      if (this.socket.isPaused()) this.socket.resume();
+      this.send({ type: 'reply', id, reply });
+    });
+  }
+}
+
+export class ControlServer {
+  private readonly clients = new Set<Client>();
+  private sequence = 0;
+
+  private constructor(
+    private readonly server: net.Server,
+    private readonly lock: HostLock,
+    private readonly options: ControlServerOptions,
+  ) {}
+
+  /**
+   * Takes the host's lock and listens. Undefined if another daemon serves this run directory; throws ControlError
+   * if the directory cannot be used.
+   */
+  static async listen(
+    options: ControlServerOptions,
+    callbacks: ControlServerCallbacks,
+  ): Promise<ControlServer | undefined> {
+    ensureRunDirectory(options.directory);
+    const path = controlSocketPath(options.directory);
+    const lock = await takeHostLock(options.directory);
+    if (lock === undefined) return undefined;
+    const server = net.createServer();
+    const control = new ControlServer(server, lock, options);
+    server.on('connection', (socket) => control.accept(socket, callbacks));
+    try {
+      // Only the holder of the lock removes what a killed daemon has left.
+      fs.rmSync(path, { force: true });
+      await listenPrivately(server, path);
+      fs.writeFileSync(pidFilePath(options.directory), `${process.pid}\n`, { mode: 0o600 });
+    } catch (error) {
+      await lock.release();
+      throw new ControlError('run-directory', `Cannot listen on ${path}: ${errorMessage(error)}`);
+    }
+    return control;
+  }
+
+  /** Sends an event to every reader. */
+  publish(event: ControlEvent): void {
+    this.sequence += 1;
+    if (this.clients.size === 0) return;
+    const line = encodeMessage({ type: 'event', seq: this.sequence, event });
+    for (const client of this.clients) client.publish(line);
+  }
+
+  /** Stops listening, tells the clients and removes socket and pid file. */
+  async close(reason = 'the daemon ends'): Promise<void> {
+    fs.rmSync(controlSocketPath(this.options.directory), { force: true });
+    fs.rmSync(pidFilePath(this.options.directory), { force: true });
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    for (const client of this.clients) client.end(reason);
+    await closed;
+    await this.lock.release();
+  }
+
+  private accept(socket: net.Socket, callbacks: ControlServerCallbacks): void {
+    const { eventBacklog = 4 * 1024 * 1024, maxClients = 512, nodeName, release } = this.options;
+    const client = new Client(socket, callbacks, eventBacklog);
+    if (this.clients.size >= maxClients) {
+      client.end('too many clients');
+      return;
+    }
+    this.clients.add(client);
+    socket.on('close', () => this.clients.delete(client));
+    client.send({ type: 'hello', version: CONTRACT_VERSION, pid: process.pid, nodeName, release });
+  }
+}
+
+/** Binds with a umask under which nobody else could connect even for a moment. */
+function listenPrivately(server: net.Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    const umask = process.umask(0o177);
+    try {
+      server.listen(path, () => {
+        server.off('error', reject);
+        fs.chmodSync(path, 0o600);
+        resolve();
+      });
+    } finally {
+      process.umask(umask);
+    }
+  });
+}
