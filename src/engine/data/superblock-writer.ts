@@ -1,0 +1,86 @@
+/**
+ * The superblock of an attached disk and its way to the disk: changed in memory by uuid/, state/ and data/, written at
+ * the next sync, at the latest 5 s after the change (engine.md 11.1). Never two writes at once.
+ */
+import { encodeSuperblock09, type Superblock09 } from '../../metadata/superblock-09';
+import { type DiskWaiter, type ErrnoCode, type Task, type TimerHandle, type TimerWaiter } from '../ports';
+import { flushBefore, type MetaDataTarget, WhenDone } from './meta-data-target';
+
+const DIRTY_MILLISECONDS = 5000;
+
+export class SuperblockWriter implements Task, TimerWaiter {
+  private dirty = false;
+  private writing = false;
+  private timer: TimerHandle | undefined;
+  private scheduled = false;
+  /** Waiting for the write that starts next. */
+  private waiters: DiskWaiter[] = [];
+
+  constructor(
+    private readonly target: MetaDataTarget,
+    private readonly superblock: Superblock09,
+    /** Absolute byte of the superblock on the meta-data disk. */
+    private readonly superblockByte: number,
+    private readonly onTimerExpired: () => void,
+  ) {}
+
+  get idle(): boolean {
+    return !this.writing && !this.scheduled && this.waiters.length === 0;
+  }
+
+  /** The record in memory was changed. */
+  markDirty(): void {
+    this.dirty = true;
+    this.timer ??= this.target.scheduler.after(DIRTY_MILLISECONDS, this);
+  }
+  onTimer(): void {
+    this.timer = undefined;
+    if (!this.dirty) return;
+    this.onTimerExpired();
+    this.sync();
+  }
+  /** Writes the superblock if it is dirty. The waiter is called when what it says now is on stable storage. */
+  sync(waiter?: DiskWaiter): void {
+    if (waiter) this.waiters.push(waiter);
+    if (this.writing || this.scheduled) return;
+    this.scheduled = true;
+    this.target.scheduler.soon(this);
+  }
+  /** Detach: nothing is written any more by the timer. */
+  stop(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+  }
+
+  run(): void {
+    this.scheduled = false;
+    if (this.writing) return;
+    const waiters = this.waiters;
+    this.waiters = [];
+    if (!this.dirty) {
+      for (const waiter of waiters) waiter.onDiskDone(0);
+      return;
+    }
+    this.dirty = false;
+    this.timer?.cancel();
+    this.timer = undefined;
+    this.writing = true;
+    const bytes = encodeSuperblock09(this.superblock);
+    const finish = (error: ErrnoCode) => this.finish(waiters, error);
+    flushBefore(this.target, (error) => {
+      if (error !== 0) finish(error);
+      else
+        this.target.metaDisk.write(this.superblockByte, bytes, this.target.mdFlushes(), new WhenDone(finish));
+    });
+  }
+
+  private finish(waiters: readonly DiskWaiter[], error: ErrnoCode): void {
+    this.writing = false;
+    if (error !== 0) {
+      this.dirty = true;
+      this.target.onMetaDataError('drbd_md_write', error);
+    }
+    for (const waiter of waiters) waiter.onDiskDone(error);
+    if (this.waiters.length > 0) this.sync();
+  }
+}
