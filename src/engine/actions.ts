@@ -85,6 +85,15 @@ export interface DataActions {
    */
   stateCommitted(change: StateChange): void;
 
+  /**
+   * The streams of the connection are gone (engine.md 6.1 steps 5 and 7-9): drop queued resync requests and peer
+   * requests that wait, wait until submitted peer writes have finished, walk the transfer log with "connection lost",
+   * set the ranges of writes without peer ack out of sync, reset the receive epoch. Then `done`.
+   */
+  drainConnection(connection: Connection, done: () => void): void;
+  /** The data stream took what was queued: senders that waited for room may go on. */
+  dataStreamDrained(connection: Connection): void;
+
   // --- meta-data and bitmap
 
   /** The superblock record was changed; it reaches the disk at the next `syncMetadata`, at the latest after 5 s. */

@@ -46,16 +46,21 @@ export class PeerLink {
   handshakeDisconnect = false;
   sizesError = false;
   lastConnectAttempt = 0;
+  /** The next attempt waits a second: this one failed in a way that may repeat itself. */
+  pauseBeforeRetry = false;
   connectTimer: TimerHandle | undefined;
   retryTimer: TimerHandle | undefined;
   /** The peer's parameters, from P_PROTOCOL and P_SYNC_PARAM89. */
   peerIntegrityAlg = '';
   peerVerifyAlg = '';
+  peerDiscardsItsData = false;
 
   // keep-alive, engine.md 6.3
   pingPending = false;
   pingTimer: TimerHandle | undefined;
   readonly pingWaiters: (() => void)[] = [];
+  /** Scheduler time by which something must come on the control stream. */
+  controlDeadline = 0;
   dataReceiveTimer: TimerHandle | undefined;
   stallTimer: TimerHandle | undefined;
   koCount = 0;

@@ -1,0 +1,18 @@
+import { type PacketName } from '../../wire/packet-table';
+import { type PacketReader } from '../../wire/reader';
+import { type Connection, type PeerDevice } from '../objects';
+
+/**
+ * `protocol-error`: the connection is dropped (the handler has logged why). `handled-drop`: the handler itself has
+ * set the state of the connection.
+ */
+export type HandlerResult = 'ok' | 'protocol-error' | 'handled-drop';
+
+/** The reader stands at the packet: `reader.packet()` decodes it, `reader.view` and `payload()` show its bytes. */
+export type ConnectionHandler = (connection: Connection, reader: PacketReader) => HandlerResult;
+export type VolumeHandler = (peerDevice: PeerDevice, reader: PacketReader) => HandlerResult;
+
+export interface HandlerTable {
+  readonly connection: ReadonlyMap<PacketName, ConnectionHandler>;
+  readonly volume: ReadonlyMap<PacketName, VolumeHandler>;
+}

@@ -1,0 +1,357 @@
+/**
+ * The life of a connection's streams: establishing, agreeing, receiving, cleaning up, again (engine.md 5.1-5.3, 6.1).
+ */
+import { StateCode } from '../../control/contract/codes';
+import { ConnectionState, DiskState } from '../../control/contract/states';
+import { type PacketName, packetNameOf } from '../../wire/packet-table';
+import { describeFault } from '../../wire/fault';
+import { type PacketReader } from '../../wire/reader';
+import { type Connection, type PeerDevice } from '../objects';
+import { type ErrnoCode } from '../ports';
+import { type Host } from '../host';
+import { afterDeferred, changeState } from '../state/transaction';
+import { logLine } from '../state/object-log';
+import { twopcConnectionLost } from '../twopc/participant';
+import {
+  type AgreeStep,
+  logUnexpected,
+  onChallenge,
+  onFeatures,
+  onResponse,
+  sendChallenge,
+  sendFeatures,
+  sendProtocol,
+} from './agree';
+import { EstablishStreams, type EstablishedStreams } from './establish-streams';
+import { IncomingStreams } from './incoming-streams';
+import { controlActivity, releasePingWaiters, startKeepAlive } from './keep-alive';
+import { type HandlerTable } from './packet-handler';
+
+/** After a handshake that may be tried again, milliseconds. */
+const RETRY_PAUSE = 1000;
+
+/** Packets about a volume we do not have that are skipped with a warning; all others break the protocol. */
+const IGNORED_FOR_UNKNOWN_VOLUME: ReadonlySet<PacketName> = new Set<PacketName>([
+  'P_SYNC_PARAM',
+  'P_SYNC_PARAM89',
+  'P_SIZES',
+  'P_UUIDS',
+  'P_UUIDS110',
+  'P_CURRENT_UUID',
+  'P_STATE',
+  'P_ENABLE_REPLICATION_NEXT',
+]);
+
+/** What the receiver needs of the parts above it. */
+export interface ReceiverEvents {
+  /** P_PROTOCOL is out: the connect transaction may begin. */
+  onAgreed(connection: Connection): void;
+  onPathChanged(connection: Connection, path: EstablishedStreams['path']): void;
+  /** Steps 6 and 10-13 of engine.md 6.1 that reach beyond the connection; `done` when the next state may be set. */
+  onCleanup(connection: Connection, done: () => void): void;
+  onCleanedUp(connection: Connection): void;
+}
+
+export class Receiver {
+  private readonly incoming: IncomingStreams;
+
+  constructor(
+    private readonly host: Host,
+    private readonly handlers: HandlerTable,
+    private readonly events: ReceiverEvents,
+  ) {
+    this.incoming = new IncomingStreams(host);
+  }
+
+  /** Unconnected was committed. */
+  start(connection: Connection): void {
+    const { link } = connection;
+    if (link.phase !== 'down' || connection.now.cstate !== ConnectionState.Unconnected) return;
+    const code = changeState(connection.resource, { tag: 'connecting', verbose: true }, () => {
+      connection.next.cstate = ConnectionState.Connecting;
+    });
+    if (code < StateCode.Success) return;
+    link.koCount = connection.options.koCount;
+    link.phase = 'establishing';
+    link.establishing = new EstablishStreams(
+      connection,
+      this.incoming,
+      {
+        onEstablished: (streams) => this.onEstablished(connection, streams),
+        onCannotEstablish: (reason) => {
+          logLine(connection, 'error', `Failed to initiate connection: ${reason}`);
+          this.giveUp(connection);
+        },
+      },
+      (level, text) => this.logTransport(connection, level, text),
+    );
+    link.establishing.start();
+  }
+  private logTransport(connection: Connection, level: 'error' | 'warning' | 'info', text: string): void {
+    const line = `drbd ${connection.resource.name} tcp:${connection.name}: ${text}`;
+    this.host.ports.log.write(level, line);
+  }
+
+  /** The state has left Connecting/Connected (or is to): wind up, then go where the state says. */
+  cleanUp(connection: Connection): void {
+    const { link } = connection;
+    if (link.phase === 'cleanup') return;
+    if (link.phase === 'down') {
+      this.afterCleanup(connection);
+      return;
+    }
+    const phaseBefore = link.phase;
+    link.phase = 'cleanup';
+    connection.dryRun = false;
+    connection.congested = false;
+    link.establishing?.stop();
+    link.establishing = undefined;
+    if (connection.now.cstate === ConnectionState.Disconnecting) link.closeGently();
+    else link.close();
+    link.cancelTimers();
+    releasePingWaiters(connection);
+    this.pathsDown(connection);
+    if (connection.now.cstate > ConnectionState.TearDown) {
+      changeState(connection.resource, { tag: 'disconnected', hard: true }, () => {
+        connection.next.cstate = ConnectionState.NetworkFailure;
+      });
+    }
+    twopcConnectionLost(connection);
+    const wasUp = phaseBefore !== 'establishing';
+    this.host.dataActions.drainConnection(connection, () => {
+      if (wasUp) logLine(connection, 'info', 'Connection closed');
+      this.events.onCleanup(connection, () => this.afterCleanup(connection));
+    });
+  }
+  private pathsDown(connection: Connection): void {
+    for (const path of connection.paths) {
+      if (!path.established) continue;
+      path.established = false;
+      this.events.onPathChanged(connection, path);
+    }
+  }
+  private afterCleanup(connection: Connection): void {
+    const { link, resource } = connection;
+    link.phase = 'down';
+    const { cstate } = connection.now;
+    if (cstate === ConnectionState.Disconnecting) {
+      changeState(resource, { tag: 'disconnected', hard: true, verbose: true }, () => {
+        connection.next.cstate = ConnectionState.StandAlone;
+      });
+    } else if (cstate > ConnectionState.Unconnected) {
+      changeState(resource, { tag: 'disconnected', hard: true, verbose: true }, () => {
+        connection.next.cstate = ConnectionState.Unconnected;
+      });
+    }
+    this.events.onCleanedUp(connection);
+    if (connection.now.cstate === ConnectionState.Unconnected) this.startAgain(connection);
+  }
+  private startAgain(connection: Connection): void {
+    const { link } = connection;
+    const pause = link.pauseBeforeRetry;
+    link.pauseBeforeRetry = false;
+    link.retryTimer?.cancel();
+    if (!pause) {
+      afterDeferred(connection.resource, () => this.start(connection));
+      return;
+    }
+    link.retryTimer = this.host.ports.scheduler.after(RETRY_PAUSE, {
+      onTimer: () => this.start(connection),
+    });
+  }
+
+  /** Drops the streams for a reason; the committed change leads to `cleanUp`. */
+  fail(connection: Connection, reason: ConnectionState): void {
+    const { phase } = connection.link;
+    if (phase === 'down' || phase === 'cleanup') return;
+    changeState(connection.resource, { hard: true }, () => {
+      if (connection.next.cstate > ConnectionState.TearDown) connection.next.cstate = reason;
+    });
+    this.cleanUp(connection);
+  }
+  /** StandAlone: trying again would end the same way. */
+  giveUp(connection: Connection): void {
+    changeState(connection.resource, { hard: true }, () => {
+      connection.next.cstate = ConnectionState.Disconnecting;
+    });
+    this.cleanUp(connection);
+  }
+  private retry(connection: Connection): void {
+    connection.link.pauseBeforeRetry = true;
+    this.fail(connection, ConnectionState.NetworkFailure);
+  }
+
+  // --- streams are up
+
+  private onEstablished(connection: Connection, streams: EstablishedStreams): void {
+    const { link } = connection;
+    link.establishing = undefined;
+    link.phase = 'features';
+    streams.path.established = true;
+    this.events.onPathChanged(connection, streams.path);
+    this.limitDataWait(connection, connection.options.pingTimeout * 4 * 100, () => {
+      if (link.phase === 'features') logLine(connection, 'error', 'timeout while waiting for feature packet');
+      this.retry(connection);
+    });
+    link.adopt(streams.data, streams.control, {
+      onDataReadable: () => this.readData(connection),
+      onControlReadable: () => this.readControl(connection),
+      onDataClosed: (error) => this.onDataClosed(connection, error),
+      onControlClosed: () => this.onControlClosed(connection),
+      onDataDrained: () => this.host.dataActions.dataStreamDrained(connection),
+    });
+    if (link.phase === 'features') sendFeatures(connection);
+  }
+  private limitDataWait(connection: Connection, wait: number, onTimer: () => void): void {
+    const { link } = connection;
+    link.dataReceiveTimer?.cancel();
+    link.dataReceiveTimer = this.host.ports.scheduler.after(wait, { onTimer });
+  }
+
+  private onDataClosed(connection: Connection, error: ErrnoCode): void {
+    const expected = connection.disconnectExpected || connection.now.cstate < ConnectionState.Connecting;
+    if (!expected) {
+      const text = error === 0 ? 'sock was shut down by peer' : 'sock was reset by peer';
+      logLine(connection, 'info', text);
+    }
+    if (connection.link.phase === 'running' || connection.link.phase === 'cleanup') {
+      this.fail(connection, ConnectionState.BrokenPipe);
+    } else {
+      this.retry(connection);
+    }
+  }
+  private onControlClosed(connection: Connection): void {
+    if (connection.link.phase !== 'running') {
+      this.retry(connection);
+      return;
+    }
+    if (!connection.disconnectExpected) logLine(connection, 'warning', 'meta connection shut down by peer.');
+    this.fail(connection, ConnectionState.NetworkFailure);
+  }
+
+  /** Handles all packets that are there, unless a handler pauses the stream. Also called after a pause. */
+  readData(connection: Connection): void {
+    const { link } = connection;
+    const { generation } = link;
+    while (generation === link.generation && !link.dataPaused) {
+      const status = link.dataReader.next();
+      if (status === 'more') return;
+      if (status === 'fault') {
+        const { fault } = link.dataReader;
+        if (fault !== null) logLine(connection, 'error', describeFault(fault, 'data'));
+        this.fail(connection, ConnectionState.ProtocolError);
+        return;
+      }
+      if (link.phase === 'running') this.dispatch(connection, link.dataReader, ConnectionState.ProtocolError);
+      else this.agree(connection);
+    }
+  }
+  private readControl(connection: Connection): void {
+    const { link } = connection;
+    const { generation } = link;
+    if (link.phase !== 'running') return;
+    controlActivity(connection);
+    while (generation === link.generation) {
+      const status = link.controlReader.next();
+      if (status === 'more') return;
+      if (status === 'fault') {
+        const { fault } = link.controlReader;
+        if (fault !== null) logLine(connection, 'error', describeFault(fault, 'control'));
+        this.fail(connection, ConnectionState.NetworkFailure);
+        return;
+      }
+      this.dispatch(connection, link.controlReader, ConnectionState.NetworkFailure);
+    }
+  }
+
+  // --- before the first transaction
+
+  private agree(connection: Connection): void {
+    const { link } = connection;
+    const packet = link.dataReader.packet();
+    let step: AgreeStep = 'give-up';
+    if (link.phase === 'features') {
+      if (packet.type === 'P_CONNECTION_FEATURES') {
+        step = onFeatures(connection, packet);
+        if (step === 'go-on') this.afterFeatures(connection);
+      } else logUnexpected(connection, 'ConnectionFeatures', packet);
+    } else if (link.phase === 'challenge') {
+      if (packet.type === 'P_AUTH_CHALLENGE') {
+        step = onChallenge(connection, packet);
+        if (step === 'go-on') link.phase = 'response';
+      } else logUnexpected(connection, 'AuthChallenge', packet);
+    } else if (packet.type === 'P_AUTH_RESPONSE') {
+      step = onResponse(connection, packet);
+      if (step === 'go-on') this.afterAuthentication(connection);
+    } else {
+      logUnexpected(connection, 'AuthResponse', packet);
+      step = 'retry';
+    }
+    if (step === 'give-up') this.giveUp(connection);
+    else if (step === 'retry') this.retry(connection);
+  }
+  private afterFeatures(connection: Connection): void {
+    if (connection.options.cramHmacAlg === '') {
+      this.afterAuthentication(connection);
+      return;
+    }
+    connection.link.phase = 'challenge';
+    sendChallenge(connection);
+  }
+  private afterAuthentication(connection: Connection): void {
+    const { link } = connection;
+    link.phase = 'running';
+    link.handshakeReady = false;
+    link.sizesError = false;
+    sendProtocol(connection);
+    this.limitDataWait(connection, connection.options.pingTimeout * 10 * 100, () => {
+      if (connection.now.cstate === ConnectionState.Connected) return;
+      logLine(connection, 'error', 'sock_recvmsg returned -11');
+      this.fail(connection, ConnectionState.BrokenPipe);
+    });
+    startKeepAlive(connection);
+    this.readControl(connection);
+    if (link.phase === 'running') this.events.onAgreed(connection);
+  }
+
+  // --- packets
+
+  private dispatch(connection: Connection, reader: PacketReader, onError: ConnectionState): void {
+    const name = packetNameOf(reader.command);
+    if (name === undefined) return;
+    let result;
+    const handler = this.handlers.connection.get(name);
+    if (handler !== undefined) {
+      result = handler(connection, reader);
+    } else {
+      const volumeHandler = this.handlers.volume.get(name);
+      const peerDevice = connection.peerDevice(reader.volume);
+      if (volumeHandler === undefined) {
+        const where = reader.stream === 'data' ? 'data' : 'meta';
+        const command = reader.command.toString(16).padStart(4, '0');
+        logLine(connection, 'error', `Unexpected ${where} packet ${name} (0x${command})`);
+        result = 'protocol-error';
+      } else if (peerDevice === undefined) {
+        result = this.unknownVolume(connection, name, reader.volume);
+      } else {
+        result = volumeHandler(peerDevice, reader);
+      }
+    }
+    if (result === 'protocol-error') this.fail(connection, onError);
+  }
+  private unknownVolume(connection: Connection, name: PacketName, volume: number): 'ok' | 'protocol-error' {
+    logLine(
+      connection,
+      'warning',
+      `${name} packet received for volume ${volume}, which is not configured locally`,
+    );
+    return IGNORED_FOR_UNKNOWN_VOLUME.has(name) ? 'ok' : 'protocol-error';
+  }
+}
+
+/** Highest disk state that the peer has shown for any volume. */
+export const highestPeerDisk = (peers: readonly PeerDevice[]): DiskState =>
+  peers.reduce<DiskState>(
+    (highest, peer) => (peer.now.pdsk > highest ? peer.now.pdsk : highest),
+    DiskState.Diskless,
+  );
