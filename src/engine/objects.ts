@@ -195,6 +195,13 @@ export class Device {
   exposedGenerationUnconfirmed = false;
   unregistered = false;
 
+  // derived, recomputed at each commit (engine.md 1.5, 2.2 step 9)
+  /** New application requests fail at once. */
+  cachedErrIo = false;
+  /** New application requests wait for the state to settle. */
+  cachedUnstable = false;
+  cachedDataAccessible = false;
+
   openCount = 0;
   /** A write opener is or was among the current openers. */
   writable = false;

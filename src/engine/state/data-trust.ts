@@ -1,0 +1,75 @@
+/** May a disk be called UpToDate, or must it stay below (engine.md 2.3, the last three paragraphs)? */
+import { DeviceFlag, PeerFlag } from '../../metadata/superblock-flags';
+import { DiskState, Role } from '../../control/contract/states';
+import { MAX_NODES } from '../node-mask';
+import { type Device, wantsBitmap } from '../objects';
+import { type DeviceChange, type PeerDeviceChange, type Side } from './state-change';
+
+const sameUuid = (a: bigint, b: bigint): boolean => (a | 1n) === (b | 1n);
+export { sameUuid };
+
+/** The device's current UUID: of the meta-data, or 0 without a disk. */
+export const currentUuidOf = (device: Device): bigint => device.backing?.superblock.currentUuid ?? 0n;
+
+/** False if a diskless Primary peer works on other data than ours. */
+export function mayReturnToUpToDate(node: DeviceChange, side: Side): boolean {
+  const current = currentUuidOf(node.device);
+  return !node.peers.some(
+    (peer) =>
+      peer[side].pdsk === DiskState.Diskless &&
+      peer.link[side].peerRole === Role.Primary &&
+      peer.peerDevice.uuids !== undefined &&
+      peer.peerDevice.uuids.currentUuid !== current,
+  );
+}
+
+/** A reconciliation after a lost Primary is not settled yet (engine.md 5.13). */
+export function hasReconcileHold(device: Device): boolean {
+  return (
+    device.peerDevices.some((peer) => peer.reconcilePending || peer.reconciliationResync) ||
+    device.resource.connections.some((connection) => connection.notifyPeersLostPrimary)
+  );
+}
+
+function fencingAccepts(peer: PeerDeviceChange | undefined, side: Side, slotFlags: number): boolean {
+  const pdsk = peer ? peer[side].pdsk : DiskState.DUnknown;
+  switch (pdsk) {
+    case DiskState.Inconsistent:
+    case DiskState.Outdated:
+    case DiskState.Consistent:
+    case DiskState.UpToDate:
+      return true;
+    case DiskState.Diskless:
+      if ((slotFlags & PeerFlag.DEVICE_SEEN) === 0) return true;
+      break;
+    case DiskState.Attaching:
+    case DiskState.Detaching:
+    case DiskState.Failed:
+    case DiskState.Negotiating:
+    case DiskState.DUnknown:
+      break;
+  }
+  return (peer !== undefined && !wantsBitmap(peer.peerDevice)) || (slotFlags & PeerFlag.OUTDATED) !== 0;
+}
+
+export function mayBeUpToDate(node: DeviceChange, side: Side): boolean {
+  const { device } = node;
+  if (!mayReturnToUpToDate(node, side) || hasReconcileHold(device)) return false;
+  const slots = device.backing?.superblock.peers ?? [];
+  for (let id = 0; id < MAX_NODES; id++) {
+    const flags = slots[id]?.flags ?? 0;
+    if (id === device.resource.nodeId || (flags & PeerFlag.FENCING) === 0) continue;
+    if ((flags & (PeerFlag.HAVE_BITMAP | PeerFlag.NODE_EXISTS)) === 0) continue;
+    const peer = node.peers.find((candidate) => candidate.peerDevice.peerNodeId === id);
+    if (!fencingAccepts(peer, side, flags)) return false;
+  }
+  return true;
+}
+
+/** S-MD: the disk state that the meta-data alone allows. */
+export function diskStateFromMetadata(node: DeviceChange, side: Side): DiskState {
+  const flags = node.device.backing?.superblock.flags ?? 0;
+  if ((flags & DeviceFlag.CONSISTENT) === 0) return DiskState.Inconsistent;
+  if ((flags & DeviceFlag.WAS_UP_TO_DATE) === 0) return DiskState.Outdated;
+  return mayBeUpToDate(node, side) ? DiskState.UpToDate : DiskState.Consistent;
+}
