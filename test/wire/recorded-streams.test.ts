@@ -6,6 +6,7 @@ import { FIELD_SIZE } from '../../src/wire/layouts';
 import { PACKETS, packetSpec } from '../../src/wire/packet-table';
 import { type Packet } from '../../src/wire/packets';
 import { PacketReader } from '../../src/wire/reader';
+import { listed } from './listing';
 import { loadRecording, recordingNames, type RecordedStream } from './recordings';
 
 /** Committed counts: fewer than this compared means that the test has gone blind. */
@@ -16,6 +17,8 @@ interface Seen {
   readonly packet: Packet;
   readonly context: WireContext;
   readonly original: Uint8Array;
+  readonly headerKind: number;
+  readonly length: number;
 }
 
 /** The context of a packet: control streams carry header100 only after an agreement made elsewhere. */
@@ -36,7 +39,9 @@ function* packetsOf(stream: RecordedStream, chunks: readonly Uint8Array[]): Gene
       if (packet.type === 'fault')
         throw new Error(`${stream.label} at ${position}: ${JSON.stringify(packet)}`);
       const end = position + (reader.headerKind === 100 ? 16 : 8) + reader.length;
-      yield { packet, context: contextFor(reader, stream), original: stream.bytes.subarray(position, end) };
+      const { headerKind, length } = reader;
+      const context = contextFor(reader, stream);
+      yield { packet, context, original: stream.bytes.subarray(position, end), headerKind, length };
       position = end;
       if (reader.command === PACKETS.P_CONNECTION_FEATURES.number) reader.setContext(stream.agreed);
     }
@@ -94,4 +99,59 @@ test('every recorded packet decodes and re-encodes to the same bytes', () => {
   );
   expect(packets).toBeGreaterThanOrEqual(LEAST_PACKETS);
   expect(streams).toBeGreaterThanOrEqual(LEAST_STREAMS);
+});
+
+test('every recorded packet reads as an independent decoder read it', () => {
+  let compared = 0;
+  for (const name of recordingNames()) {
+    const { streams, listing } = loadRecording(name);
+    for (const stream of streams) {
+      const from = new RegExp(`^ *[0-9.]+ c${stream.connection} ${stream.by}>. . `);
+      const expected = listing.filter((line) => from.test(line)).map((line) => line.replace(from, ''));
+      const ours = [...packetsOf(stream, [stream.bytes])].map((seen) =>
+        listed(seen.packet, seen.headerKind, seen.length, stream.agreed.protocol),
+      );
+      expect({ stream: stream.label, ours }).toEqual({ stream: stream.label, ours: expected });
+      compared += ours.length;
+    }
+  }
+  process.stderr.write(`${compared} packets compared with the listing\n`);
+  expect(compared).toBeGreaterThanOrEqual(LEAST_PACKETS);
+});
+
+/** Cuts a stream into pieces whose lengths are a fixed sequence of small and large numbers. */
+function cut(bytes: Uint8Array, lengths: readonly number[]): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0, i = 0; at < bytes.length; i++) {
+    const length = lengths[i % lengths.length] ?? 1;
+    // Memory of its own, so that neighbours are not next to each other.
+    pieces.push(bytes.slice(at, at + length));
+    at += length;
+  }
+  return pieces;
+}
+
+test('how a stream is cut into chunks changes nothing', () => {
+  const brief = (seen: Seen): string => `${seen.packet.type} ${seen.packet.volume} ${seen.length}`;
+  let packets = 0;
+  for (const name of recordingNames().filter((_, i) => i % 4 === 0)) {
+    for (const stream of loadRecording(name).streams) {
+      const whole = [...packetsOf(stream, [stream.bytes])].map(brief);
+      const one = stream.bytes.length < 20000 ? [1] : [4095];
+      for (const chunks of [
+        stream.pieces,
+        cut(stream.bytes, one),
+        cut(stream.bytes, [1, 2, 3, 5, 7, 8, 13, 16, 17, 64, 65536]),
+        cut(stream.bytes, [4096, 15, 1, 100000]),
+      ]) {
+        const here = [...packetsOf(stream, chunks)];
+        expect(here.map(brief)).toEqual(whole);
+        for (const seen of here)
+          if (!same(withPaddingOf(seen.original, encoded(seen), seen), seen.original))
+            throw new Error(`${stream.label} ${brief(seen)} cut badly`);
+        packets += here.length;
+      }
+    }
+  }
+  expect(packets).toBeGreaterThanOrEqual(LEAST_PACKETS);
 });
