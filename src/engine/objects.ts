@@ -202,6 +202,8 @@ export class Device {
   cachedUnstable = false;
   cachedDataAccessible = false;
 
+  /** Scheduler time when the last attach ended. */
+  reattachTime = 0;
   openCount = 0;
   /** A write opener is or was among the current openers. */
   writable = false;

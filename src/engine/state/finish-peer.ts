@@ -1,0 +1,87 @@
+/** Finish actions of one peer device (engine.md 2.6 steps 2 and 6). */
+import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
+import { isPausedSync, isRunningSync, isSync, isSyncSource, isVerify, shouldReplicate } from './derived';
+import { type DeviceChange, type PeerDeviceChange } from './state-change';
+
+export interface FinishNotes {
+  /** Who replicates to whom changed: a new epoch starts. */
+  newEpoch: boolean;
+  /** A reconciliation ended (engine.md 5.13). */
+  reconcileSettled: boolean;
+}
+
+/** Step 2. */
+export function finishReplication(peer: PeerDeviceChange, notes: FinishNotes): void {
+  const { peerDevice } = peer;
+  const { dataActions } = peerDevice.resource.host;
+  const before = shouldReplicate(peer.old);
+  const after = shouldReplicate(peer.new);
+  if (!before && after) dataActions.announceDagtag(peerDevice.connection);
+  if (before !== after) notes.newEpoch = true;
+  const from = peer.old.repl;
+  const to = peer.new.repl;
+  const entersBitmap =
+    from !== to && (to === ReplicationState.WFBitMapS || to === ReplicationState.WFBitMapT);
+  if (entersBitmap || (isSync(to) && !isSync(from))) peerDevice.beforeResyncHandlerDone = false;
+  if (isSync(to) && !isSync(from)) peerDevice.syncTargetToBehind = false;
+}
+
+/** Step 6, without meta-data flags and arming. */
+export function finishPeerDevice(node: DeviceChange, peer: PeerDeviceChange, notes: FinishNotes): void {
+  const { peerDevice } = peer;
+  if (node.new.disk === DiskState.UpToDate && peer.new.pdsk === DiskState.UpToDate) {
+    const newly = node.old.disk !== DiskState.UpToDate || peer.old.pdsk !== DiskState.UpToDate;
+    if (newly) node.device.crashedPrimary = false;
+  }
+  finishRunning(node, peer);
+  settleReconciliation(peer, notes);
+  if (
+    node.new.disk === DiskState.Inconsistent &&
+    peer.old.pdsk === DiskState.Inconsistent &&
+    peer.new.pdsk === DiskState.UpToDate &&
+    peer.link.old.peerRole === Role.Secondary &&
+    peer.link.new.peerRole === Role.Primary
+  ) {
+    peerDevice.considerResync = true;
+  }
+  if (peer.old.repl === ReplicationState.Off && peer.new.repl > ReplicationState.Off) {
+    node.device.resource.host.dataActions.resumeActivityLog(node.device);
+  }
+  if (peer.new.pdsk < DiskState.UpToDate) peerDevice.gotNegAck = false;
+  if (isSync(peer.old.repl) && !isSync(peer.new.repl)) peerDevice.syncSourceCrashedPrimary = false;
+  if (
+    peer.link.old.cstate === ConnectionState.Connected &&
+    peer.link.new.cstate < ConnectionState.Connected
+  ) {
+    peerDevice.initialStateSent = false;
+    peerDevice.initialStateReceived = false;
+  }
+}
+
+function finishRunning(node: DeviceChange, peer: PeerDeviceChange): void {
+  const { peerDevice } = peer;
+  const { dataActions } = node.device.resource.host;
+  const from = peer.old.repl;
+  const to = peer.new.repl;
+  if (from === to) return;
+  if (isVerify(from)) dataActions.verifyEnded(peerDevice);
+  if (isPausedSync(from) && isRunningSync(to)) dataActions.resyncContinues(peerDevice);
+  else if (isRunningSync(from) && isPausedSync(to)) dataActions.resyncPaused(peerDevice);
+  else if (from === ReplicationState.Established && isVerify(to)) dataActions.initialiseVerify(peerDevice);
+  else if (isSync(to) && !isSync(from)) dataActions.initialiseResync(peerDevice);
+}
+
+function settleReconciliation(peer: PeerDeviceChange, notes: FinishNotes): void {
+  const { peerDevice } = peer;
+  const from = peer.old.repl;
+  const to = peer.new.repl;
+  if (from > ReplicationState.Established && to <= ReplicationState.Established) {
+    if (peerDevice.reconciliationResync || peerDevice.reconcilePending) notes.reconcileSettled = true;
+    peerDevice.reconciliationResync = false;
+    peerDevice.reconcilePending = false;
+  }
+  if (isSyncSource(to) && !isSyncSource(from) && peerDevice.reconcilePending) {
+    peerDevice.reconcilePending = false;
+    notes.reconcileSettled = true;
+  }
+}

@@ -1,0 +1,69 @@
+/** Flags of the superblock that follow the state (engine.md 11.1 and 2.6 step 6). */
+import { DeviceFlag, PeerFlag } from '../../metadata/superblock-flags';
+import { DiskState, ReplicationState, Role } from '../../control/contract/states';
+import { wantsBitmap } from '../objects';
+import { type DeviceChange, type PeerDeviceChange, type StateChange } from './state-change';
+
+const withFlag = (flags: number, flag: number, on: boolean): number =>
+  (on ? flags | flag : flags & ~flag) >>> 0;
+
+export function updateMetadataFlags(change: StateChange): void {
+  for (const node of change.devices) {
+    const superblock = node.device.backing?.superblock;
+    if (superblock === undefined || node.new.disk === DiskState.Negotiating) continue;
+    let dirty = false;
+    if (node.new.disk >= DiskState.Detaching) {
+      const flags = deviceFlags(change, node, superblock.flags);
+      dirty = flags !== superblock.flags;
+      superblock.flags = flags;
+    }
+    for (const peer of node.peers) {
+      const slot = superblock.peers[peer.peerDevice.peerNodeId];
+      if (slot === undefined || peer.peerDevice.bitmapSlot < 0) continue;
+      const flags = slotFlags(peer, slot.flags);
+      if (flags === slot.flags) continue;
+      slot.flags = flags;
+      dirty = true;
+    }
+    if (dirty) node.device.resource.host.dataActions.markMetadataDirty(node.device);
+  }
+}
+
+function deviceFlags(change: StateChange, node: DeviceChange, old: number): number {
+  const { device } = node;
+  const { disk } = node.new;
+  const graceful = disk === DiskState.Detaching && !device.forceDetach;
+  let flags = old;
+  if (disk >= DiskState.Inconsistent) {
+    flags = withFlag(flags, DeviceFlag.CONSISTENT, disk > DiskState.Inconsistent);
+    flags = withFlag(flags, DeviceFlag.WAS_UP_TO_DATE, disk > DiskState.Outdated);
+  } else if (hasPrimary(change) && node.peers.some((peer) => peer.new.pdsk === DiskState.UpToDate)) {
+    flags = withFlag(flags, DeviceFlag.WAS_UP_TO_DATE, false);
+  }
+  if (hasPrimary(change)) flags = withFlag(flags, DeviceFlag.PRIMARY_IND, true);
+  else if (graceful || disk >= DiskState.Inconsistent) flags = withFlag(flags, DeviceFlag.PRIMARY_IND, false);
+  const crashedPrimary = device.crashedPrimary || (change.new.role === Role.Primary && !graceful);
+  flags = withFlag(flags, DeviceFlag.CRASHED_PRIMARY, crashedPrimary);
+  flags = withFlag(flags, DeviceFlag.AL_CLEAN, false);
+  flags = withFlag(flags, DeviceFlag.PRIMARY_LOST_QUORUM, device.primaryLostQuorum);
+  return withFlag(flags, DeviceFlag.HAVE_QUORUM, node.new.haveQuorum);
+}
+
+const hasPrimary = (change: StateChange): boolean =>
+  change.new.role === Role.Primary || change.links.some((link) => link.new.peerRole === Role.Primary);
+
+function slotFlags(peer: PeerDeviceChange, old: number): number {
+  const { pdsk, repl } = peer.new;
+  let flags = withFlag(old, PeerFlag.CONNECTED, repl > ReplicationState.Off);
+  const outdated = pdsk === DiskState.Inconsistent || pdsk === DiskState.Outdated;
+  if (outdated) flags = withFlag(flags, PeerFlag.OUTDATED, true);
+  else if (pdsk === DiskState.Consistent || pdsk === DiskState.UpToDate)
+    flags = withFlag(flags, PeerFlag.OUTDATED, false);
+  if (pdsk >= DiskState.Inconsistent && pdsk !== DiskState.DUnknown) {
+    flags = withFlag(flags, PeerFlag.DEVICE_SEEN, true);
+  } else if (pdsk === DiskState.Diskless && !wantsBitmap(peer.peerDevice)) {
+    flags = withFlag(flags, PeerFlag.DEVICE_SEEN, false);
+  }
+  const fencing = peer.peerDevice.connection.options.fencing !== 'dont-care';
+  return withFlag(flags, PeerFlag.FENCING, fencing);
+}

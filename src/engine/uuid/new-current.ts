@@ -1,0 +1,163 @@
+/** A new generation (engine.md 4.4): made when this node writes on without some node that has the present one. */
+import { DiskState, ReplicationState } from '../../control/contract/states';
+import { UUID_FLAG, UUID_NOT_IN_SYNC } from '../../wire/uuids110';
+import { NO_NODES, nodeBit, type NodeMask } from '../node-mask';
+import { type Device, type PeerDevice, type Resource, wantsBitmap } from '../objects';
+import { sameUuid } from '../state/data-trust';
+import { weakNodes } from '../state/derived';
+import { hex16, logLine } from '../state/object-log';
+import { committedDevice } from '../state/state-change';
+import { whenStateChanges } from '../state/waiters';
+import { setExposedUuid } from '../state/exposed-uuid';
+import { isDay0, markDirty, pushHistory, setCurrentUuid, superblockOf } from './generation';
+import { rotateIntoBitmapSlots } from './rotate';
+
+type Done = () => void;
+const nothing: Done = () => undefined;
+
+/** A handshake compares identifiers that must not change under it. */
+const inHandshake = (resource: Resource): boolean =>
+  resource.devices.some((device) => device.peerDevices.some((peer) => peer.inHandshake));
+
+/**
+ * Starts a new generation if some node would need to know; waits for handshakes to end. `forced` is the one of a forced
+ * promotion: Inconsistent peers do not follow. `done` is called when the identifiers are on disk and announced, or
+ * there was nothing to do; possibly at once.
+ */
+export function newCurrentUuid(device: Device, forced: boolean, done: Done = nothing): void {
+  const { resource } = device;
+  if (inHandshake(resource)) {
+    whenStateChanges(resource, () => {
+      if (inHandshake(resource)) return false;
+      newCurrentUuid(device, forced, done);
+      return true;
+    });
+    return;
+  }
+  if (device.now.disk === DiskState.UpToDate && device.backing !== undefined) {
+    newCurrentOnDisk(device, forced, done);
+  } else {
+    newCurrentWithoutDisk(device);
+    done();
+  }
+}
+
+function forcedWeakNodes(device: Device): NodeMask {
+  let weak = NO_NODES;
+  for (const { now, peerNodeId } of device.peerDevices) {
+    if (now.repl === ReplicationState.Established && now.pdsk === DiskState.Inconsistent)
+      weak |= nodeBit(peerNodeId);
+  }
+  return weak;
+}
+
+function newCurrentOnDisk(device: Device, forced: boolean, done: Done): void {
+  const { resource } = device;
+  const { dataActions, ports } = resource.host;
+  const superblock = superblockOf(device);
+  const before = structuredClone(superblock);
+  const wasDay0 = isDay0(superblock);
+  const got = rotateIntoBitmapSlots(device, forced ? forcedWeakNodes(device) : NO_NODES);
+  if (got === NO_NODES && !wasDay0) {
+    done();
+    return;
+  }
+  setCurrentUuid(device, ports.random.u64());
+  if (wasDay0) pushHistory(device, before.currentUuid);
+  dataActions.syncMetadata(device, (error) => {
+    if (error !== 0 && device.backing !== undefined) {
+      Object.assign(superblock, before);
+      setExposedUuid(device, before.currentUuid);
+      markDirty(device);
+    } else if (error === 0) {
+      announceNewCurrent(device, forced);
+    }
+    done();
+  });
+}
+
+function announceNewCurrent(device: Device, forced: boolean): void {
+  const { resource } = device;
+  const { dataActions, peerActions } = resource.host;
+  dataActions.startNewEpoch(resource);
+  const weak = weakNodes(committedDevice(device), 'new');
+  const current = device.backing?.superblock.currentUuid ?? device.exposedUuid;
+  logLine(device, 'info', `new current UUID: ${hex16(current)} weak: ${hex16(weak)}`);
+  for (const peerDevice of device.peerDevices) {
+    if (peerDevice.now.repl < ReplicationState.Established) continue;
+    peerActions.sendUuids(peerDevice, forced ? 0n : UUID_FLAG.NEW_DATAGEN, weak);
+  }
+}
+
+/** Engine.md 4.4, needs a bump: this UpToDate peer would not notice that a node is left behind. */
+function needsBump(device: Device, peerDevice: PeerDevice): boolean {
+  const { uuids } = peerDevice;
+  if (uuids === undefined) return false;
+  const { resource } = device;
+  const clientSelf = device.options.intentionalDiskless;
+  const bitmapOf = (node: number): bigint => uuids.bitmapUuids[node] ?? 0n;
+  const reports = (node: number): boolean => bitmapOf(node) !== 0n && bitmapOf(node) !== UUID_NOT_IN_SYNC;
+  const others = device.peerDevices.filter((other) => other !== peerDevice);
+  const left = others.filter(wantsBitmap).map((other) => other.peerNodeId);
+  if (!clientSelf) left.push(resource.nodeId);
+  if (left.some((node) => bitmapOf(node) === 0n)) return true;
+  return clientSelf && !others.some((other) => reports(other.peerNodeId));
+}
+
+function lostPeerMayShareGeneration(device: Device): boolean {
+  return device.peerDevices.some(({ now, uuids }) => {
+    if (now.repl >= ReplicationState.Established) return false;
+    if (now.pdsk < DiskState.Inconsistent || now.pdsk > DiskState.DUnknown) return false;
+    if (uuids === undefined || uuids.currentUuid === 0n) return true;
+    if ((uuids.flags & UUID_FLAG.SYNC_TARGET) !== 0n) return false;
+    return sameUuid(uuids.currentUuid, device.exposedUuid);
+  });
+}
+
+function newCurrentWithoutDisk(device: Device): void {
+  const { resource } = device;
+  const { peerActions, dataActions, ports } = resource.host;
+  const followers = device.peerDevices.filter(
+    ({ now, connection }) =>
+      now.repl >= ReplicationState.Established &&
+      now.pdsk === DiskState.UpToDate &&
+      connection.agreedProtocol >= 110,
+  );
+  if (followers.length === 0) return;
+  if (!followers.some((peer) => needsBump(device, peer)) && !lostPeerMayShareGeneration(device)) return;
+  dataActions.startNewEpoch(resource);
+  device.exposedUuidPredecessor = device.exposedUuid;
+  setExposedUuid(device, ports.random.u64());
+  logLine(device, 'info', `sending new current UUID: ${hex16(device.exposedUuid)}`);
+  const weak = weakNodes(committedDevice(device), 'new');
+  for (const peerDevice of followers) {
+    if (peerDevice.uuids) peerDevice.uuids.currentUuid = device.exposedUuid;
+    peerActions.sendCurrentUuid(peerDevice, device.exposedUuid, weak);
+  }
+}
+
+/**
+ * The first write after a loss finds `newCurrentUuidOwed` and asks for this: ping all peers, make the generation, let
+ * the waiting writes go. Asking twice does no harm.
+ */
+export function writeOwedCurrentUuid(device: Device, done: Done = nothing): void {
+  const { resource } = device;
+  if (device.writingNewCurrentUuid) return;
+  device.writingNewCurrentUuid = true;
+  resource.host.peerActions.checkPeers(resource, () => {
+    settleOwedCurrentUuid(device, done);
+  });
+}
+
+/** As above, without asking the peers first: their absence is known. */
+export function settleOwedCurrentUuid(device: Device, done: Done = nothing): void {
+  const settled = (): void => {
+    device.newCurrentUuidOwed = false;
+    device.writingNewCurrentUuid = false;
+    device.resource.host.dataActions.newCurrentUuidSettled(device);
+    done();
+  };
+  device.writingNewCurrentUuid = true;
+  if (device.now.haveQuorum && device.cachedDataAccessible) newCurrentUuid(device, false, settled);
+  else settled();
+}
