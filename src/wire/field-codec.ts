@@ -64,11 +64,12 @@ export function readField(view: DataView, at: number, type: FieldType): FieldVal
 
 type IntegerType = Exclude<FieldType, 'u64' | 'name64'>;
 
+/** u32 also takes what JavaScript's bit operators make of words with bit 31 set: negative numbers. */
 const RANGE: Readonly<Record<IntegerType, readonly [number, number]>> = {
   u8: [0, 0xff],
   i8: [-0x80, 0x7f],
   u16: [0, 0xffff],
-  u32: [0, 0xffffffff],
+  u32: [-0x80000000, 0xffffffff],
   i32: [-0x80000000, 0x7fffffff],
   count: [0, Number.MAX_SAFE_INTEGER],
 };
