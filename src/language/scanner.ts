@@ -209,7 +209,10 @@ export function scan(text: string, keepComments = false): Scan {
         }
     }
     const image = text.slice(start, at);
-    if (type === Str && image === '"protocol"') type = wordTypes.get('protocol') ?? Str;
+    // Two words are compared by text, so quotes make no difference to them.
+    if (image === '"protocol"' || image === '"become-primary-on"') {
+      type = wordTypes.get(image.slice(1, -1)) ?? Str;
+    }
     tokens.push(new ScannedToken(image, start, line, typeIndex(type), type));
   }
   return { tokens, lastLine: line, comments };

@@ -10,6 +10,7 @@ import {
 } from 'chevrotain';
 import {
   allTokenTypes,
+  BecomePrimaryWord,
   KDisk,
   KHandlers,
   KNet,
@@ -216,6 +217,34 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
     return { kind: 'options', keyword, open, items, close };
   });
 
+  protected readonly startupSection = this.RULE('startupSection', (): tree.OptionsNode => {
+    const keyword = this.CONSUME(KStartup);
+    const open = this.CONSUME(LBrace);
+    const { items, close } = this.collect<tree.OptionItem>(
+      (list) =>
+        this.OR({
+          DEF: [
+            {
+              ALT: () => {
+                const name = this.CONSUME(BecomePrimaryWord);
+                const words: Token[] = [];
+                this.MANY1(() => {
+                  words.push(this.CONSUME(OptionValue));
+                });
+                this.CONSUME1(Semicolon);
+                list.push({ kind: 'become-primary-on', name, words });
+              },
+            },
+            { ALT: () => this.optionStatement(list) },
+          ],
+          IGNORE_AMBIGUITIES: true,
+        }),
+      expectOption,
+      'brace',
+    );
+    return { kind: 'options', keyword, open, items, close };
+  });
+
   private section(name: string, type: TokenType): ParserMethod<[], tree.OptionsNode> {
     return this.RULE(name, () => {
       const keyword = this.CONSUME(type);
@@ -226,7 +255,6 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
   protected readonly netSection = this.section('netSection', KNet);
   protected readonly diskSection = this.section('diskSection', KDisk);
   protected readonly syncerSection = this.section('syncerSection', KSyncer);
-  protected readonly startupSection = this.section('startupSection', KStartup);
   protected readonly handlersSection = this.section('handlersSection', KHandlers);
   protected readonly optionsSection = this.section('optionsSection', KOptions);
   protected readonly proxySection = this.RULE('proxySection', (): tree.OptionsNode => {

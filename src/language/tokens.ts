@@ -24,6 +24,8 @@ const anywhere = [...nameAndValue, OddDeviceWord];
 export const Str = category('STRING', nameAndValue);
 /** The word `protocol`: an ordinary STRING that starts a statement in a resource. */
 export const ProtocolWord = category("'protocol'", [Str, ...nameAndValue]);
+/** The word `become-primary-on`: the only statement with several words in `startup {}`. */
+export const BecomePrimaryWord = category("'become-primary-on'", [Str, ...nameAndValue]);
 export const Integer = category('INTEGER', anywhere);
 export const Ipv4 = category('IPADDR', anywhere);
 export const Ipv6 = category('IPADDR6', anywhere);
@@ -111,10 +113,22 @@ for (const operator of REQUIRE_OPERATORS) keywordTypes.set(REQUIRE_PREFIX + oper
 export const wordTypes: ReadonlyMap<string, TokenType> = new Map([
   ...keywordTypes,
   ['protocol', ProtocolWord],
+  ['become-primary-on', BecomePrimaryWord],
 ]);
 
 export const allTokenTypes: readonly TokenType[] = [
-  ...[OptionName, OptionValue, PluginWord, OddDeviceWord, Str, ProtocolWord, Integer, Ipv4, Ipv6],
+  ...[
+    OptionName,
+    OptionValue,
+    PluginWord,
+    OddDeviceWord,
+    Str,
+    ProtocolWord,
+    BecomePrimaryWord,
+    Integer,
+    Ipv4,
+    Ipv6,
+  ],
   ...[KernelVersion, LBrace, RBrace, Semicolon, LBracket, RBracket, Colon, Else],
   ...[WordTooLong, QuotedTooLong, Unterminated, Require],
   ...new Set([...keywordTypes.values()].filter((type) => type !== Require)),
@@ -128,9 +142,8 @@ export function requireOperator(token: Token): string {
 /** The token's text: quotes and escaping backslashes removed (config-language.md 2). */
 export function textOf(token: Token): string {
   const image = token.image;
-  if (!image.startsWith('"') || token.tokenType !== Str) {
-    return token.tokenType === ProtocolWord ? 'protocol' : image;
-  }
+  if (!image.startsWith('"')) return image;
+  if (token.tokenType === Unterminated || token.tokenType === QuotedTooLong || image.length < 2) return image;
   const inner = image.slice(1, -1);
   return inner.includes('\\') ? inner.replace(/\\(.)/gs, '$1') : inner;
 }
@@ -167,6 +180,7 @@ const typeNumbers = new Map<TokenType, number>([
   ...numbered(315, [KHost, KPort, KMesh, KHosts, KVia, KTemplateFile, KPath, KUdevAlwaysUseVnr]),
   ...numbered(329, [KernelVersion, KTiebreaker]),
   [ProtocolWord, 281],
+  [BecomePrimaryWord, 281],
   [EOF, 0],
 ]);
 const FIRST_REQUIRE_NUMBER = 323;

@@ -32,8 +32,15 @@ export interface PluginNode {
   readonly entries: readonly (readonly Token[])[];
 }
 
-/** An option whose name is missing because the file ends. */
-export type OptionItem = OptionNode | PluginNode | ErrorNode;
+/** `become-primary-on WORD...;`, which no longer means anything. */
+export interface BecomePrimaryNode {
+  readonly kind: 'become-primary-on';
+  readonly name: Token;
+  readonly words: readonly Token[];
+}
+
+/** What stands in a section of options; the error's EXPECTED is empty when the file ended inside. */
+export type OptionItem = OptionNode | PluginNode | BecomePrimaryNode | ErrorNode;
 
 /** A section of options: `net { }`, `disk { }` and so on. */
 export interface OptionsNode {

@@ -1,0 +1,288 @@
+import {
+  type Address,
+  type CommonSection,
+  type Config,
+  type Connection,
+  type GlobalOptions,
+  type Host,
+  type HostKind,
+  type Mesh,
+  type OptionSetting,
+  type Origin,
+  type Path,
+  type PathEnd,
+  type PeerDevice,
+  type PluginEntry,
+  type Proxy,
+  type Resource,
+  type SectionOptions,
+  type Volume,
+  type VolumeWritten,
+} from './model';
+
+/** The model while it is being built: the same objects, writable. Everything outside this room sees them read-only. */
+type Draft<T, Changed> = { -readonly [K in keyof Omit<T, keyof Changed>]: T[K] } & Changed;
+
+export type SectionOptionsDraft = Draft<
+  SectionOptions,
+  {
+    resource: OptionSetting[];
+    net: OptionSetting[];
+    disk: OptionSetting[];
+    device: OptionSetting[];
+    peerDevice: OptionSetting[];
+    startup: OptionSetting[];
+    handlers: OptionSetting[];
+    proxy: OptionSetting[];
+    proxyPlugins: PluginEntry[];
+  }
+>;
+export type ProxyDraft = Draft<Proxy, { options: OptionSetting[]; plugins: PluginEntry[] }>;
+export type VolumeDraft = Draft<
+  Volume,
+  {
+    diskOptions: OptionSetting[];
+    deviceOptions: OptionSetting[];
+    peerDeviceOptions: OptionSetting[];
+    written: Draft<VolumeWritten, object>;
+    /** Places that uniqueness errors show: the statement as the real tool remembers it, if at all (section 5). */
+    deviceStatement: Origin | undefined;
+    diskStatement: Origin | undefined;
+    metaDiskStatement: Origin | undefined;
+  }
+>;
+export type HostDraft = Draft<
+  Host,
+  {
+    names: string[];
+    volumes: VolumeDraft[];
+    options: OptionSetting[];
+    proxy: ProxyDraft | undefined;
+    lower: ResourceDraft | undefined;
+  }
+>;
+export type PathEndDraft = Draft<
+  PathEnd,
+  {
+    host: HostDraft | undefined;
+    proxy: ProxyDraft | undefined;
+    /** `port N` of a host statement; the address comes from the host section. */
+    portText: string | undefined;
+    conflicting: boolean;
+  }
+>;
+export type PathDraft = Draft<
+  Path,
+  { ends: PathEndDraft[]; local: PathEndDraft | undefined; remote: PathEndDraft | undefined }
+>;
+export type PeerDeviceDraft = Draft<
+  PeerDevice,
+  { options: OptionSetting[]; peerVolume: VolumeDraft | undefined }
+>;
+export type ConnectionDraft = Draft<
+  Connection,
+  {
+    paths: PathDraft[];
+    netOptions: OptionSetting[];
+    peerDeviceOptions: OptionSetting[];
+    peerDevices: PeerDeviceDraft[];
+    peer: HostDraft | undefined;
+    /** Peers were looked up; a second time changes nothing. */
+    resolved: boolean;
+  }
+>;
+export type MeshDraft = Draft<Mesh, { hosts: string[]; netOptions: OptionSetting[] }>;
+export interface ResourceDraft extends Draft<
+  Omit<Resource, 'me' | 'hosts'>,
+  {
+    options: SectionOptionsDraft;
+    volumes: VolumeDraft[];
+    connections: ConnectionDraft[];
+    meshes: MeshDraft[];
+  }
+> {
+  hosts: HostDraft[];
+  me: HostDraft | undefined;
+  template: ResourceDraft | undefined;
+}
+export type ConfigDraft = Draft<
+  Config,
+  {
+    global: Draft<GlobalOptions, object>;
+    common: Draft<CommonSection, { options: SectionOptionsDraft }> | undefined;
+    resources: ResourceDraft[];
+    files: string[];
+    /** Something only DRBD 9 knows was seen. */
+    modern: boolean;
+  }
+>;
+
+export function newSectionOptions(): SectionOptionsDraft {
+  return {
+    resource: [],
+    net: [],
+    disk: [],
+    device: [],
+    peerDevice: [],
+    startup: [],
+    handlers: [],
+    proxy: [],
+    proxyPlugins: [],
+    stackedTimeouts: false,
+  };
+}
+
+export function newConfig(): ConfigDraft {
+  return {
+    display: '',
+    file: '',
+    global: {
+      present: false,
+      disableIpVerification: false,
+      udevAlwaysUseVnr: false,
+      minorCount: 0,
+      dialogRefresh: 1,
+      cmdTimeoutShort: 5,
+      cmdTimeoutMedium: 600,
+      cmdTimeoutLong: 0,
+      usageCount: 'ask',
+    },
+    common: undefined,
+    resources: [],
+    files: [],
+    valid: true,
+    inherited: false,
+    legacy: false,
+    modern: false,
+  };
+}
+
+export function newResource(name: string, origin: Origin): ResourceDraft {
+  return {
+    name,
+    origin,
+    start: 0,
+    end: 0,
+    templateFile: undefined,
+    options: newSectionOptions(),
+    volumes: [],
+    hosts: [],
+    connections: [],
+    meshes: [],
+    me: undefined,
+    ignore: false,
+    stacked: false,
+    proxyOnly: false,
+    template: undefined,
+  };
+}
+
+export function newHost(kind: HostKind, origin: Origin): HostDraft {
+  return {
+    kind,
+    names: [],
+    origin,
+    nodeId: undefined,
+    nodeIdImplicit: false,
+    address: undefined,
+    volumes: [],
+    options: [],
+    proxy: undefined,
+    lowerName: undefined,
+    lower: undefined,
+  };
+}
+
+export function newVolume(vnr: number, implicit: boolean): VolumeDraft {
+  return {
+    vnr,
+    implicit,
+    minor: undefined,
+    deviceName: undefined,
+    disk: undefined,
+    metaDisk: undefined,
+    metaIndex: undefined,
+    tiebreaker: undefined,
+    diskOptions: [],
+    deviceOptions: [],
+    peerDeviceOptions: [],
+    written: { device: false, disk: false, metaDisk: false },
+    deviceOrigin: undefined,
+    diskOrigin: undefined,
+    metaDiskOrigin: undefined,
+    deviceStatement: undefined,
+    diskStatement: undefined,
+    metaDiskStatement: undefined,
+  };
+}
+
+export function newConnection(origin: Origin, implicit: boolean): ConnectionDraft {
+  return {
+    origin,
+    implicit,
+    fromMesh: false,
+    paths: [],
+    netOptions: [],
+    peerDeviceOptions: [],
+    peerDevices: [],
+    peer: undefined,
+    name: undefined,
+    ignore: false,
+    peerNodeId: undefined,
+    connectionState: undefined,
+    resolved: false,
+  };
+}
+
+export function newPath(origin: Origin, implicit: boolean): PathDraft {
+  return {
+    origin,
+    implicit,
+    ends: [],
+    local: undefined,
+    remote: undefined,
+    target: undefined,
+    localProxy: undefined,
+    remoteProxy: undefined,
+    ignore: false,
+  };
+}
+
+export function newPathEnd(origin: Origin): PathEndDraft {
+  return {
+    name: undefined,
+    host: undefined,
+    address: undefined,
+    byAddress: false,
+    addressWritten: false,
+    portWritten: false,
+    proxy: undefined,
+    outsideAddress: undefined,
+    origin,
+    portText: undefined,
+    conflicting: false,
+  };
+}
+
+export function newPeerDevice(vnr: number, implicit: boolean, origin: Origin): PeerDeviceDraft {
+  return { vnr, implicit, origin, options: [], peerVolume: undefined };
+}
+
+/** Inserts by ascending volume number, behind equal ones. */
+export function insertByNumber<T extends { readonly vnr: number }>(list: T[], item: T): T {
+  let at = list.length;
+  for (
+    let previous = list[at - 1];
+    previous !== undefined && previous.vnr > item.vnr;
+    previous = list[at - 1]
+  ) {
+    at--;
+  }
+  list.splice(at, 0, item);
+  return item;
+}
+
+/** The text form of an address in messages: `ipv4:10.0.0.1:7789`. */
+export function addressText(address: Address): string {
+  return `${address.family}:${address.address}:${address.port}`;
+}

@@ -1,0 +1,149 @@
+import { lineOf, textOf } from '../language/tokens';
+import { type HostItem, type HostNode, type NodeIdNode } from '../language/tree';
+import { type HostDraft, newHost, type ResourceDraft } from './drafts';
+import { type Address, type HostKind } from './model';
+import { checkRange, readAddress } from './read-address';
+import { listedRules, readOptions } from './read-options';
+import { readProxy } from './read-proxy';
+import { lineOrigin, type Reading, statementOrigin } from './reading';
+import { readSkip } from './read-skip';
+import {
+  implicitVolume,
+  readDevice,
+  readDiskPath,
+  readMetaDisk,
+  readVolume,
+  readVolumeOptions,
+} from './read-volume';
+import { reportSyntaxError } from './syntax-errors';
+
+const MAX_NODE_ID = 32;
+
+/** Name of a floating host: its address with odd characters replaced (config-language.md 7.5). */
+export function floatingName(address: Address): string {
+  return `${address.address}:${address.port}`.replace(/[^A-Za-z0-9+._-]/g, '_');
+}
+
+/** Names `RES:HOST:what` must be unique in the resource: a statement may stand once in a host section. */
+function claimStatement(reading: Reading, resource: ResourceDraft, host: HostDraft, what: string): void {
+  for (const name of host.names) {
+    reading.keys.claimInResource(
+      `${what} statement`,
+      `${resource.name}:${name}:${what}`,
+      statementOrigin(reading),
+    );
+  }
+}
+
+function readNodeId(reading: Reading, node: NodeIdNode, resource: ResourceDraft, host: HostDraft): void {
+  const value = checkRange(reading, 'node-id', node.value, 0, MAX_NODE_ID);
+  host.nodeId = String(value);
+  reading.config.modern = true;
+  reading.keys.claimInResource('node-id', `${resource.name}:${node.value.image}`, statementOrigin(reading));
+}
+
+function readItem(reading: Reading, item: HostItem, resource: ResourceDraft, host: HostDraft): void {
+  const owner = { volumes: host.volumes, host };
+  if ('keyword' in item) reading.statement = lineOf(item.keyword);
+  switch (item.kind) {
+    case 'address':
+      if (host.kind === 'floating') {
+        const origin = statementOrigin(reading);
+        reading.report.fatal(
+          'floating-address',
+          origin,
+          `${origin.display}:${origin.line}: address statement not allowed for floating {} host sections`,
+          { token: item.keyword },
+        );
+        return;
+      }
+      claimStatement(reading, resource, host, 'address');
+      host.address = readAddress(reading, item.address);
+      // The real tool checks the port of this statement a second time.
+      if (host.kind !== 'stacked') checkRange(reading, 'port', item.address.port, 1, 65535);
+      return;
+    case 'node-id':
+      claimStatement(reading, resource, host, 'node-id');
+      readNodeId(reading, item, resource, host);
+      return;
+    case 'proxy':
+      host.proxy = readProxy(reading, item);
+      return;
+    case 'volume':
+      readVolume(reading, item, owner);
+      return;
+    case 'options':
+      if (textOf(item.keyword) === 'options') {
+        host.options = [];
+        const rules = listedRules([{ context: 'resource_options', list: host.options }], 'resource_options');
+        readOptions(reading, item, rules);
+        return;
+      }
+      claimStatement(reading, resource, host, 'disk');
+      readVolumeOptions(reading, item, implicitVolume(reading, owner, item.keyword));
+      return;
+    case 'disk-path':
+      claimStatement(reading, resource, host, 'disk');
+      readDiskPath(reading, item, implicitVolume(reading, owner, item.keyword));
+      return;
+    case 'device':
+      claimStatement(reading, resource, host, 'device');
+      readDevice(reading, item, implicitVolume(reading, owner, item.keyword), host);
+      return;
+    case 'meta-disk':
+      claimStatement(reading, resource, host, 'meta-disk');
+      readMetaDisk(reading, item, implicitVolume(reading, owner, item.keyword));
+      return;
+    case 'skip':
+      readSkip(reading, item);
+      return;
+    case 'error':
+      reportSyntaxError(reading, item);
+      return;
+    case 'tiebreaker':
+      return;
+  }
+}
+
+const kinds: Readonly<Record<HostNode['form'], HostKind>> = {
+  on: 'on',
+  floating: 'floating',
+  stacked: 'stacked',
+  'this-host': 'this-host',
+};
+
+function nameHost(reading: Reading, node: HostNode, host: HostDraft): void {
+  switch (node.form) {
+    case 'on':
+      host.names = node.names.map(textOf);
+      return;
+    case 'this-host':
+      host.names = ['_this_host'];
+      return;
+    case 'floating':
+      if (node.address === undefined) return;
+      host.address = readAddress(reading, node.address);
+      host.names = [floatingName(host.address)];
+      return;
+    case 'stacked':
+      host.lowerName = node.names[0] === undefined ? '' : textOf(node.names[0]);
+      return;
+  }
+}
+
+/** `on`, `floating`, `stacked-on-top-of` and `_this_host` sections. */
+export function readHost(reading: Reading, node: HostNode, resource: ResourceDraft): void {
+  const start = node.form === 'floating' || node.open === undefined ? node.keyword : node.open;
+  const host = newHost(kinds[node.form], lineOrigin(reading, lineOf(start)));
+  reading.statement = lineOf(node.keyword);
+  nameHost(reading, node, host);
+  if (node.form === 'stacked') {
+    reading.keys.claim('stacked-on-top-of', `stacked:${host.lowerName}`, statementOrigin(reading));
+  }
+  for (const name of host.names) {
+    reading.keys.claimInResource('host section', `${resource.name}: on ${name}`, statementOrigin(reading));
+  }
+  reading.section = lineOf(start);
+  resource.hosts.push(host);
+  for (const item of node.items) readItem(reading, item, resource, host);
+}

@@ -1,0 +1,38 @@
+import { type Token } from '../language/tokens';
+import { lineOf } from '../language/tokens';
+import { type ConfigDraft, type ResourceDraft } from './drafts';
+import { type Origin } from './model';
+import { type Reporter, type SourceFile } from './report';
+import { type UniqueKeys } from './unique-keys';
+
+/** What all readers of the syntax tree share. */
+export interface Reading {
+  readonly config: ConfigDraft;
+  readonly report: Reporter;
+  readonly keys: UniqueKeys;
+  readonly nodeName: string;
+  /** `drbdsetup show` output: connections without path and `discard-my-data` are fine. */
+  readonly showDialect: boolean;
+  /** The file being read. */
+  source: SourceFile;
+  /** Line of the statement being read, which uniqueness errors show (config-language.md 5). */
+  statement: number;
+  /** Line where the last host or option section began. */
+  section: number;
+  /** Reads a template file and gives the nameless resource in it. */
+  readonly readTemplate: (resource: ResourceDraft, path: string, line: number) => ResourceDraft | undefined;
+  /** Minor of an existing block device node of DRBD's, for device names without number. */
+  readonly minorOfDevice: (path: string) => number | undefined;
+}
+
+export function statementOrigin(reading: Reading): Origin {
+  return lineOrigin(reading, reading.statement);
+}
+
+export function tokenOrigin(reading: Reading, token: Token): Origin {
+  return lineOrigin(reading, lineOf(token));
+}
+
+export function lineOrigin(reading: Reading, line: number): Origin {
+  return { file: reading.source.file, display: reading.source.display, line };
+}

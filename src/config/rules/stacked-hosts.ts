@@ -1,0 +1,29 @@
+import { resourcePlace, type Rule } from './rule';
+
+/** A stacked section names an existing resource and has the names of all its hosts (8.1, step 2). */
+export const stackedHosts: Rule = {
+  id: 'stacked',
+  check: ({ config, report, keys }) => {
+    const byName = new Map(config.resources.map((resource) => [resource.name, resource]));
+    for (const resource of config.resources) {
+      for (const host of resource.hosts) {
+        if (host.lowerName === undefined) continue;
+        host.lower = byName.get(host.lowerName);
+        if (host.lower === undefined) {
+          report.error(
+            'stacked-unknown',
+            resource.origin,
+            `${resourcePlace(resource)}in resource ${resource.name}, referenced resource '${host.lowerName}' not defined.`,
+          );
+          continue;
+        }
+        host.names = host.lower.hosts.flatMap((lower) => (lower.kind === 'stacked' ? [] : lower.names));
+        const address = host.address;
+        if (address === undefined || !/^127\.|^::1$/.test(address.address)) continue;
+        for (const name of host.names) {
+          keys.claim('IP', `${name}:${address.address}:${address.port}`, host.origin);
+        }
+      }
+    }
+  },
+};
