@@ -1,0 +1,119 @@
+/** How back ends are run: in this process when they are our own, as programs otherwise (design.md sections 2, 7). */
+import { type BackEndCall, type ErrorOutput } from './plan';
+
+/** What became of a call. */
+export interface CallResult {
+  /** Exit status; -1: killed by a signal; 256: ran out of time with its messages suppressed. */
+  readonly code: number;
+  /** Standard error, if it was held. */
+  readonly errors: string;
+  /** It did not finish within its time limit and nothing was suppressed: the program ends. */
+  readonly timedOut: boolean;
+}
+
+/** Runs one call. `seconds` 0: no limit. */
+export type CallRunner = (
+  call: BackEndCall,
+  settings: { readonly errors: ErrorOutput; readonly seconds: number },
+) => Promise<CallResult>;
+
+/** What an in-process back end is given. Texts are byte strings. */
+export interface InProcessIo {
+  stdout(text: string): void;
+  stderr(text: string): void;
+  stdin?(): string;
+  readLine?(): string;
+  env: NodeJS.ProcessEnv;
+  programName: string;
+}
+
+export type InProcessTool = (words: readonly string[], io: InProcessIo) => Promise<number>;
+
+/** Words of a call as the JavaScript strings that other programs and modules want. */
+export function decodeWords(words: readonly string[]): string[] {
+  return words.map((word) => Buffer.from(word, 'latin1').toString('utf8'));
+}
+
+/** Our environment with a call's additions. */
+export function callEnvironment(
+  base: NodeJS.ProcessEnv,
+  additions: Readonly<Record<string, string | undefined>>,
+): NodeJS.ProcessEnv {
+  const environment: NodeJS.ProcessEnv = { ...base };
+  for (const [name, value] of Object.entries(additions)) {
+    if (value === undefined) delete environment[name];
+    else environment[name] = Buffer.from(value, 'latin1').toString('utf8');
+  }
+  return environment;
+}
+
+interface Timer {
+  readonly expired: Promise<'expired'>;
+  stop(): void;
+}
+
+function startTimer(seconds: number): Timer {
+  let handle: NodeJS.Timeout | undefined;
+  const expired = new Promise<'expired'>((resolve) => {
+    if (seconds > 0) handle = setTimeout(() => resolve('expired'), seconds * 1000);
+  });
+  return { expired, stop: () => clearTimeout(handle) };
+}
+
+/** Runs one of our own tools in this process. */
+export async function runInProcess(
+  tool: InProcessTool,
+  call: BackEndCall,
+  settings: { readonly errors: ErrorOutput; readonly seconds: number },
+  io: Omit<InProcessIo, 'programName'>,
+): Promise<CallResult> {
+  let held = '';
+  const stderr = (text: string): void => {
+    if (settings.errors === 'shown') io.stderr(text);
+    else if (settings.errors === 'held') held += text;
+  };
+  const env = callEnvironment(io.env, call.environment);
+  const timer = startTimer(settings.seconds);
+  const stdout = (text: string): void => io.stdout(text);
+  const { stdin, readLine } = io;
+  const work = tool(decodeWords(call.words), {
+    stdout,
+    stderr,
+    env,
+    programName: call.tool,
+    ...(stdin === undefined ? {} : { stdin }),
+    ...(readLine === undefined ? {} : { readLine }),
+  });
+  const result = await Promise.race([work, timer.expired]);
+  timer.stop();
+  if (result !== 'expired') return { code: result, errors: held, timedOut: false };
+  return { code: 256, errors: held, timedOut: settings.errors === 'shown' };
+}
+
+/** Runs a program, found through PATH unless `file` has a slash. Its standard output is ours. */
+export async function runProgram(
+  file: string,
+  call: BackEndCall,
+  settings: { readonly errors: ErrorOutput; readonly seconds: number },
+  io: { readonly stderr: (text: string) => void; readonly env: NodeJS.ProcessEnv },
+): Promise<CallResult> {
+  const { execa } = await import('execa');
+  const shown = settings.errors === 'shown';
+  const result = await execa(file, decodeWords(call.words), {
+    stdin: 'inherit',
+    stdout: 'inherit',
+    stderr: shown ? 'inherit' : settings.errors === 'held' ? 'pipe' : 'ignore',
+    env: callEnvironment(io.env, call.environment),
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+    encoding: 'latin1',
+    ...(settings.seconds > 0 ? { timeout: settings.seconds * 1000, killSignal: 'SIGKILL' as const } : {}),
+  });
+  const errors = typeof result.stderr === 'string' ? result.stderr : '';
+  if (result.timedOut) return { code: 256, errors, timedOut: shown };
+  if (result.exitCode !== undefined) return { code: result.exitCode, errors, timedOut: false };
+  if (result.signal !== undefined) return { code: -1, errors, timedOut: false };
+  if (shown) io.stderr('Can not exec\n');
+  return { code: 20, errors, timedOut: false };
+}

@@ -1,0 +1,136 @@
+/** Runs what `up` and `adjust` have scheduled, stage by stage across all resources (drbdadm.md sections 10, 11.4). */
+import { type TextOutput } from './execute-plan';
+import { type DeferredEntry, type Plan, type Stage, stages } from './plan';
+
+/** A failure in one of these makes the rest of the resource's work pointless. */
+const fatalStages: ReadonlySet<Stage> = new Set([
+  'prerequisites',
+  'disk-down',
+  'disk-up',
+  'net-down',
+  'net-up',
+]);
+
+const labels: Readonly<Record<Stage, string>> = {
+  prerequisites: 'create res',
+  resource: 'adjust res',
+  'disk-down': 'prepare disk',
+  'disk-up': 'prepare disk',
+  disconnect: 'prepare net',
+  'net-down': 'prepare net',
+  'net-up': 'prepare net',
+  path: 'prepare net',
+  net: 'adjust net',
+  'peer-device': 'adjust peer_devices',
+  disk: 'adjust disk',
+  connect: 'attempt to connect',
+  'wait-connect': 'wait for connect',
+};
+
+class Progress {
+  private label = '';
+  private resource = '';
+
+  constructor(private readonly output: TextOutput) {}
+
+  begin(): void {
+    this.output.stdout('[');
+  }
+
+  entry(stage: Stage, resource: string): void {
+    const label = labels[stage];
+    if (label !== this.label) {
+      this.output.stdout(`\n${label.padStart(15)}:`);
+      this.label = label;
+      this.resource = '';
+    }
+    if (resource !== this.resource) this.output.stdout(` ${resource}`);
+    this.resource = resource;
+  }
+
+  skipped(stage: Stage, resource: string): void {
+    const label = labels[stage];
+    if (label !== this.label) this.output.stdout(`\n${label.padStart(15)}:`);
+    this.label = label;
+    this.resource = '';
+    this.output.stdout(` [skipped:${resource}]`);
+  }
+
+  failed(command: string, code: number): void {
+    this.output.stdout(`:failed(${command}:${code})`);
+  }
+
+  end(): void {
+    this.output.stdout('\n]\n');
+  }
+}
+
+interface DeferredRun {
+  readonly output: TextOutput;
+  readonly progress: Progress | undefined;
+  readonly finished: Set<number>;
+  readonly failedResources: Set<string>;
+  readonly perform: (entry: DeferredEntry) => Promise<number>;
+  failures: number;
+}
+
+/** True if the entry may run now: what it depends on has run, was cancelled or was skipped. */
+function isReady(run: DeferredRun, entry: DeferredEntry): boolean {
+  return !run.finished.has(entry.id) && (entry.after === undefined || run.finished.has(entry.after));
+}
+
+async function runEntry(run: DeferredRun, entry: DeferredEntry): Promise<void> {
+  run.finished.add(entry.id);
+  if (run.failedResources.has(entry.resource)) {
+    if (run.progress !== undefined) run.progress.skipped(entry.stage, entry.resource);
+    else run.output.stderr(`drbdadm: ${entry.command} ${entry.resource}: skipped due to earlier error\n`);
+    return;
+  }
+  run.progress?.entry(entry.stage, entry.resource);
+  const code = await run.perform(entry);
+  if (code === 0) return;
+  if (fatalStages.has(entry.stage)) run.failedResources.add(entry.resource);
+  // Killed by a signal: the resource is given up, but the run goes on (drbdadm.md section 10).
+  if (code < 0) return;
+  run.failures += 1;
+  run.progress?.failed(entry.command, code);
+}
+
+/** One pass over all stages. False: a stage failed and nothing more is to be run. */
+async function runPass(run: DeferredRun, entries: readonly DeferredEntry[]): Promise<boolean> {
+  for (const stage of stages) {
+    for (const entry of entries) {
+      if (entry.stage === stage && isReady(run, entry)) await runEntry(run, entry);
+    }
+    if (run.failures > 0 && run.progress === undefined) return false;
+  }
+  return true;
+}
+
+/** Runs all scheduled entries; the result is 1 if anything failed. */
+export async function runDeferred(
+  plan: Plan,
+  mode: { quiet: boolean },
+  output: TextOutput,
+  perform: (entry: DeferredEntry) => Promise<number>,
+): Promise<number> {
+  const progress = plan.progress ? new Progress(output) : undefined;
+  const cancelled = plan.deferred.filter((entry) => entry.cancelled === true).map((entry) => entry.id);
+  const run: DeferredRun = {
+    output,
+    progress,
+    finished: new Set(cancelled),
+    failedResources: new Set(),
+    perform,
+    failures: 0,
+  };
+  mode.quiet = plan.progress;
+  progress?.begin();
+  let before = -1;
+  while (run.finished.size < plan.deferred.length && run.finished.size > before) {
+    before = run.finished.size;
+    if (!(await runPass(run, plan.deferred))) break;
+  }
+  progress?.end();
+  return run.failures > 0 ? 1 : 0;
+}

@@ -1,0 +1,296 @@
+/** drbdadm from its arguments to its exit code. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { type LoadResult } from '../config/load';
+import { type Config } from '../config/model';
+import { runDirectoryPath } from '../control/channel/run-directory';
+import { type AdjustContext } from './adjust';
+import { type ProxySettings } from './adjust-proxy';
+import { type CallRunner, runInProcess, runProgram } from './back-ends';
+import { buildPlan, type PlanServices } from './build-plan';
+import {
+  type CommandLine,
+  type CommandLinePort,
+  parseCommandLine,
+  type ParsedCommandLine,
+} from './command-line';
+import { configuration } from './configuration';
+import { executeLegacyProgram } from './legacy-program';
+import { PlanExecutor } from './execute-plan';
+import {
+  helpText,
+  hiddenCommandsText,
+  type ProgramVersion,
+  utilitiesVersion,
+  versionText,
+} from './help-text';
+import { addressFinder, bindableAddressFinder } from './local-addresses';
+import { ownTool } from './own-tools';
+import { type Plan, type Tool } from './plan';
+import { registeredConfiguration, registerConfiguration, registrationOf } from './registry';
+import { runningProxies, runningState } from './running-state';
+
+/** The world of one run of drbdadm. Texts are byte strings: one character per byte. */
+export interface DrbdadmIo {
+  stdout(text: string): void;
+  stderr(text: string): void;
+  readonly env: NodeJS.ProcessEnv;
+  /** Base name of the program, as messages show it. */
+  readonly programName: string;
+  /** Standard input and output are both terminals. */
+  readonly terminal: boolean;
+  /** Directory of our launchers: back ends found there run in this process. */
+  readonly ownDirectory: string;
+  /** All of standard input, and one line typed at a terminal: handed on to back ends in this process. */
+  stdin?(): string;
+  readLine?(): string;
+  /** Makes sure that everything said so far has been written, before another program writes. */
+  flush?(): void;
+}
+
+/** The driver we stand for where nothing else is asked for. */
+const ownDriverVersion = '9.3.0';
+
+/** `DRBD_DRIVER_VERSION_OVERRIDE` if it is a version other than 0, else our own (drbdadm.md 3.1). */
+function driverVersion(env: NodeJS.ProcessEnv): string {
+  const match = /^(\d+)\.(\d+)\.(\d+)/.exec(env.DRBD_DRIVER_VERSION_OVERRIDE ?? '');
+  return match !== null && match.slice(1).some((part) => Number(part) !== 0) ? match[0] : ownDriverVersion;
+}
+
+function bytes(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/** A path of a byte string, as the file system functions want it. */
+function filePath(name: string): Buffer {
+  return Buffer.from(name, 'latin1');
+}
+
+const port: CommandLinePort = {
+  canRead(file) {
+    try {
+      fs.closeSync(fs.openSync(filePath(file), 'r'));
+      return true;
+    } catch {
+      return false;
+    }
+  },
+  isExecutable(file) {
+    try {
+      fs.accessSync(filePath(file), fs.constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  },
+};
+
+function hostName(io: DrbdadmIo): string {
+  const pretended = io.env.__DRBD_NODE__;
+  if (pretended === undefined || pretended === '') return bytes(os.hostname());
+  const name = bytes(pretended);
+  io.stderr(`\n   found __DRBD_NODE__ in environment\n   PRETENDING that I am >>${name}<<\n\n`);
+  return name;
+}
+
+/** Answers everything that needs no configuration; undefined: there is a command to run. */
+function answerAtOnce(parsed: ParsedCommandLine, io: DrbdadmIo, version: ProgramVersion): number | undefined {
+  const say = (lines: readonly string[]): void => {
+    for (const line of lines) io.stderr(`${line}\n`);
+  };
+  if (parsed.kind === 'failure') {
+    say(parsed.messages);
+    return parsed.exitCode;
+  }
+  say(parsed.warnings);
+  switch (parsed.kind) {
+    case 'version':
+      io.stdout(versionText(version));
+      return 0;
+    case 'hidden-commands':
+      io.stdout(hiddenCommandsText());
+      return 0;
+    case 'help':
+      io.stdout(helpText(io.programName, version, parsed.command, parsed.complaint));
+      return parsed.command === undefined || parsed.complaint !== undefined ? 1 : 0;
+    case 'run':
+      return undefined;
+  }
+}
+
+function warnAboutNames(line: CommandLine, io: DrbdadmIo): void {
+  const { command, names } = line;
+  if (command.resources === 'none' && names.length > 0)
+    io.stderr('This command will ignore resource names!\n');
+  if (command.usesRegistry && names.length > 1)
+    io.stderr('You should not use this command with multiple resources!\n');
+}
+
+/** The file to read: `-c`, or what the registry knows about the first argument. */
+function configFileOf(line: CommandLine, io: DrbdadmIo): string | undefined {
+  const first = line.names[0];
+  if (line.configFile !== undefined || !line.command.usesRegistry || first === undefined)
+    return line.configFile;
+  const what = registrationOf(first);
+  const found = registeredConfiguration(runDirectoryPath(io.env), what);
+  if (found === undefined) {
+    const whose = what.kind === 'minor' ? `minor ${what.minor}` : `resource ${what.name}`;
+    io.stderr(`Don't know which config file belongs to ${whose}, trying default ones...\n`);
+  }
+  return found;
+}
+
+function load(line: CommandLine, io: DrbdadmIo, nodeName: string): LoadResult {
+  const configFile = configFileOf(line, io);
+  const plainDump = ['dump', 'dump-xml'].includes(line.command.name) && !line.dryRun && line.verbosity === 0;
+  return configuration().loadConfig({
+    configFile,
+    nodeName,
+    filesToTest: line.filesToTest,
+    filesToExclude: line.filesToExclude,
+    inherit: !plainDump,
+    matchProxyOnly: line.command.proxy,
+    driverVersion: () => driverVersion(io.env),
+    isLocalAddress: addressFinder(),
+  });
+}
+
+function planServices(line: CommandLine, io: DrbdadmIo, nodeName: string): PlanServices {
+  const room = configuration();
+  const isBindable = bindableAddressFinder();
+  const skipNet = line.backEndTexts.some((entry) => entry.text === '--skip-net');
+  const unchecked = (line.dryRun && !io.terminal) || skipNet;
+  return {
+    nodeName,
+    validate: (config, dump) => room.validateResources(config, { dump }),
+    resolvePeers: (resource) => room.resolvePeers(resource),
+    verifyAddresses: (resource) =>
+      unchecked ? { diagnostics: [], exitCode: undefined } : room.verifyAddresses(resource, isBindable),
+  };
+}
+
+function toolName(line: CommandLine, tool: Tool): string {
+  switch (tool) {
+    case 'drbdsetup':
+      return line.paths.drbdsetup ?? tool;
+    case 'drbdmeta':
+      return line.paths.drbdmeta ?? tool;
+    case 'drbd-proxy-ctl':
+      return line.paths.proxyControl ?? tool;
+    case '/bin/sh':
+      return tool;
+  }
+}
+
+function callRunner(line: CommandLine, io: DrbdadmIo): CallRunner {
+  return (call, settings) => {
+    const name = toolName(line, call.tool);
+    const own = name === call.tool ? ownTool(call.tool, io.env.PATH, io.ownDirectory) : undefined;
+    if (own !== undefined) return runInProcess(own, call, settings, io);
+    io.flush?.();
+    return runProgram(Buffer.from(name, 'latin1').toString('utf8'), call, settings, io);
+  };
+}
+
+async function adjustContext(
+  line: CommandLine,
+  config: Config,
+  io: DrbdadmIo,
+): Promise<AdjustContext | { readonly exitCode: number }> {
+  const has = (text: string): boolean => line.backEndTexts.some((entry) => entry.text === text);
+  const base = { proxies: () => undefined, skipDisk: has('--skip-disk'), skipNet: has('--skip-net') };
+  const adjusting = ['adjust', 'adjust-with-progress', 'sh-list-adjustable'].includes(line.command.name);
+  if (!adjusting || config.resources.length === 0) return { ...base, running: undefined };
+  const loaded = await runningState(line, toolName(line, 'drbdsetup'), io);
+  if ('exitCode' in loaded) return loaded;
+  return { ...base, running: loaded.config };
+}
+
+/** Plans; where DRBD Proxy is configured it has to be asked first, and the plan is made again with its answers. */
+async function makePlan(
+  line: CommandLine,
+  config: Config,
+  io: DrbdadmIo,
+  nodeName: string,
+): Promise<Plan | number> {
+  const services = planServices(line, io, nodeName);
+  const context = await adjustContext(line, config, io);
+  if ('exitCode' in context) return context.exitCode;
+  const nodeIdKnown = io.env.DRBD_MY_NODE_ID !== undefined;
+  const asked = new Map<string, string>();
+  const ask = (name: string, formerName: string): ProxySettings | undefined => {
+    asked.set(name, formerName);
+    return undefined;
+  };
+  const first = buildPlan(line, config, services, { ...context, proxies: ask }, nodeIdKnown);
+  if (asked.size === 0) return first;
+  const proxies = await runningProxies(asked, toolName(line, 'drbd-proxy-ctl'), io);
+  return buildPlan(line, config, services, { ...context, proxies }, nodeIdKnown);
+}
+
+async function runCommand(line: CommandLine, io: DrbdadmIo, nodeName: string): Promise<number> {
+  warnAboutNames(line, io);
+  if (line.command.name === 'wait-con-int' && !io.terminal) {
+    io.stderr('WARN: stdin/stdout is not a TTY; using /dev/console');
+    if (line.dryRun) io.stdout('WARN: stdin/stdout is not a TTY; using /dev/console');
+  }
+  const unreadable = line.filesToTest.find((file) => !port.canRead(file));
+  if (unreadable !== undefined) {
+    io.stderr(`Can not open '${unreadable}'.\n`);
+    return 20;
+  }
+  const loaded = load(line, io, nodeName);
+  for (const diagnostic of loaded.diagnostics) io.stderr(`${diagnostic.text}\n`);
+  if (loaded.exitCode !== undefined) return loaded.exitCode;
+  const { config } = loaded;
+  const plan = await makePlan(line, config, io, nodeName);
+  if (typeof plan === 'number') return plan;
+  const directory = runDirectoryPath(io.env);
+  const executor = new PlanExecutor({
+    dryRun: line.dryRun,
+    verbose: line.verbosity > 0,
+    shellVariable: line.shellVariable,
+    global: config.global,
+    toolName: (tool) => toolName(line, tool),
+    run: callRunner(line, io),
+    output: io,
+    register: (call) => {
+      if (call.registers !== undefined) registerConfiguration(directory, call.registers, config.file);
+    },
+  });
+  return executor.execute(plan);
+}
+
+/** Runs `drbdadm ARGV...` (argv without the program name); the result is the exit code. */
+export async function runDrbdadm(argv: readonly string[], io: DrbdadmIo): Promise<number> {
+  const nodeName = hostName(io);
+  const driver = driverVersion(io.env);
+  if (driver.startsWith('8.')) return executeLegacyProgram(driver, argv, io);
+  const version: ProgramVersion = { utilities: utilitiesVersion, build: buildText(), driver };
+  const parsed = parseCommandLine(
+    argv.map(bytes),
+    io.programName,
+    port,
+    io.env.POSIXLY_CORRECT === undefined,
+  );
+  const answer = answerAtOnce(parsed, io, version);
+  if (answer !== undefined || parsed.kind !== 'run') return answer ?? 0;
+  return runCommand(parsed.line, io, nodeName);
+}
+
+declare const __UDRBD_VERSION__: string | undefined;
+
+function buildText(): string {
+  const version = typeof __UDRBD_VERSION__ === 'string' ? __UDRBD_VERSION__ : 'unknown';
+  return `none, udrbd ${version} in user space`;
+}
+
+/** Directory of the launcher that runs us, links resolved. */
+export function launcherDirectory(script: string | undefined): string {
+  try {
+    return path.dirname(fs.realpathSync(script ?? ''));
+  } catch {
+    return '';
+  }
+}
