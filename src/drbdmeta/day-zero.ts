@@ -1,0 +1,16 @@
+/*
+ * Node-id slots without a peer that carry the "day 0" bitmap UUID (metadata.md 3).
+ */
+import { type MetaRecord } from '../metadata/meta-record';
+
+/** Node ids of the day-0 slots, ascending. */
+export function daySlots(record: Readonly<MetaRecord>): readonly number[] {
+  return record.peers.flatMap((peer, node) =>
+    node !== record.nodeId && peer.bitmapIndex === -1 && peer.flags === 0 ? [node] : [],
+  );
+}
+
+/** The highest one, whose value counts. */
+export function daySlot(record: Readonly<MetaRecord>): number | undefined {
+  return daySlots(record).at(-1);
+}

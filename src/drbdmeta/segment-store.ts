@@ -1,0 +1,78 @@
+/*
+ * Keeps bitmap segments until it is their turn: uniform ones as a number, the others in memory up to a budget and then
+ * in a temporary file without a name.
+ */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { type SlotSegment } from '../metadata/dump-bitmap';
+
+const MEMORY_BUDGET = 48 * 2 ** 20;
+
+interface Kept {
+  readonly length: number;
+  readonly value: number;
+  readonly words: Uint32Array | undefined;
+  /** Byte offset in the file, or -1. */
+  readonly spilled: number;
+}
+
+export class SegmentStore {
+  private readonly slots = new Map<number, Kept[]>();
+  private inMemory = 0;
+  private fd: number | undefined;
+  private fileBytes = 0;
+
+  /** Copies what it keeps. */
+  add(slot: number, segment: SlotSegment): void {
+    let list = this.slots.get(slot);
+    if (list === undefined) this.slots.set(slot, (list = []));
+    const { length, value, words } = segment;
+    if (words === undefined) list.push({ length, value, words, spilled: -1 });
+    else if (this.inMemory + words.byteLength <= MEMORY_BUDGET) {
+      this.inMemory += words.byteLength;
+      list.push({ length, value, words: words.slice(), spilled: -1 });
+    } else list.push({ length, value, words: undefined, spilled: this.spill(words) });
+  }
+
+  private spill(words: Uint32Array): number {
+    const fd = (this.fd ??= openNameless());
+    const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+    const at = this.fileBytes;
+    for (let done = 0; done < bytes.length;)
+      done += fs.writeSync(fd, bytes, done, bytes.length - done, at + done);
+    this.fileBytes += bytes.length;
+    return at;
+  }
+
+  /** The segments of a slot in order; their words are only valid during the call. */
+  replay(slot: number, take: (segment: SlotSegment) => void): void {
+    for (const { length, value, words, spilled } of this.slots.get(slot) ?? [])
+      take({ length, value, words: spilled < 0 ? words : this.load(spilled, length) });
+    this.slots.delete(slot);
+  }
+
+  private load(at: number, length: number): Uint32Array {
+    const words = new Uint32Array(length);
+    const bytes = new Uint8Array(words.buffer);
+    for (let done = 0; done < bytes.length;) {
+      const count = fs.readSync(this.fd ?? -1, bytes, done, bytes.length - done, at + done);
+      if (count === 0) throw new Error('temporary file is shorter than written');
+      done += count;
+    }
+    return words;
+  }
+
+  close(): void {
+    if (this.fd !== undefined) fs.closeSync(this.fd);
+    this.fd = undefined;
+  }
+}
+
+function openNameless(): number {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'drbdmeta-'));
+  const name = path.join(folder, 'bitmap');
+  const fd = fs.openSync(name, 'wx+', 0o600);
+  fs.rmSync(folder, { recursive: true });
+  return fd;
+}

@@ -1,0 +1,106 @@
+/*
+ * One bitmap slot as dump text (metadata.md 10.1): 64-bit values, high word first, runs of 32-bit words, which start at
+ * multiples of 8 and end at the latest where the reference's 32 MiB buffer ends.
+ */
+import { type DumpWriter } from './dump-writer';
+import { popCount } from './mark-extents';
+
+/** Words of one slot in the reference's buffer; output depends on it. */
+export function wordsPerBuffer(maxPeers: number): number {
+  return Math.floor((32 * 2 ** 20) / (4096 * maxPeers)) * 1024;
+}
+
+/** Words of slot `slot` in a bitmap area of `areaBytes` (the meaningful part). */
+export function wordsOfSlot(areaBytes: number, slot: number, maxPeers: number): number {
+  return Math.max(0, Math.ceil((areaBytes / 4 - slot) / maxPeers));
+}
+
+/** Part of a slot: either words, or one value that fills it. */
+export interface SlotSegment {
+  readonly length: number;
+  readonly words: Uint32Array | undefined;
+  /** Only without words. */
+  readonly value: number;
+}
+
+/** Takes the segments of a slot in order; all but the last have wordsPerBuffer() words. */
+export class BitmapSlotPrinter {
+  private position = 0;
+  private count = 0;
+  private repeated = 0;
+  bitsSet = 0;
+
+  constructor(
+    private readonly writer: DumpWriter,
+    private readonly total: number,
+    private readonly maxPeers: number,
+    private readonly countBits: boolean,
+  ) {
+    writer.text('{');
+  }
+
+  segment(segment: SlotSegment): void {
+    if (this.countBits) this.bitsSet += bitsIn(segment);
+    const { words, length } = segment;
+    let k = 0;
+    let low = 0;
+    while (k < length) {
+      if (k % 8 === 0) {
+        const equal = this.startGroup(segment, k);
+        const run = equal - (equal % 8);
+        if (run > 8) {
+          this.count += run;
+          k += run;
+          // More of the same may follow in the next buffer.
+          if (k - run + equal === length && this.position + k < this.total) continue;
+        }
+        if (this.count > 0) {
+          this.endRun();
+          continue;
+        }
+      }
+      const word = words === undefined ? segment.value : (words[k] ?? 0);
+      if (k % 2 === 0) low = word;
+      else this.writer.hexPair(word, low);
+      k++;
+    }
+    this.position += length;
+  }
+
+  private startGroup(segment: SlotSegment, k: number): number {
+    if (this.count === 0) {
+      const at = this.position + k;
+      this.repeated = segment.words === undefined ? segment.value : (segment.words[k] ?? 0);
+      if ((this.maxPeers * (at / 8)) % 8 === 0)
+        this.writer.text(`\n   # at ${(128 * at * this.maxPeers) % 2 ** 39}kB\n   `);
+      else this.writer.text('\n   ');
+    }
+    return equalFrom(segment, k, this.repeated);
+  }
+
+  private endRun(): void {
+    this.writer.text(` ${this.count / 2} times`);
+    this.writer.hexPair(this.repeated, this.repeated);
+    this.count = 0;
+  }
+
+  end(): void {
+    if (this.count > 0) this.endRun();
+    this.writer.text('\n}\n');
+  }
+}
+
+function equalFrom(segment: SlotSegment, from: number, value: number): number {
+  const { words, length } = segment;
+  if (words === undefined) return segment.value === value ? length - from : 0;
+  let k = from;
+  while (k < length && words[k] === value) k++;
+  return k - from;
+}
+
+function bitsIn(segment: SlotSegment): number {
+  if (segment.words === undefined) return popCount(segment.value) * segment.length;
+  let bits = 0;
+  for (let k = 0; k < segment.length; k++) bits += popCount(segment.words[k] ?? 0);
+  return bits;
+}
