@@ -53,6 +53,15 @@ class BitWriter {
     return this.bytes.length * 8 - this.used;
   }
 
+  /** The low `count` bits of `value`; at most 31. */
+  putFew(value: number, count: number): void {
+    const index = this.used >>> 3;
+    const shift = this.used & 7;
+    this.bytes[index] = (this.bytes[index] ?? 0) | (value << shift);
+    for (let got = 8 - shift, i = index + 1; got < count; got += 8, i++) this.bytes[i] = value >>> got;
+    this.used += count;
+  }
+
   /** The low `count` bits of `value` (below 2^53). */
   put(value: number, count: number): void {
     let rest = value;
@@ -95,8 +104,12 @@ class BitReader {
 function putRun(writer: BitWriter, run: number): boolean {
   const row = LEVELS.find((one) => run <= one.last);
   if (row === undefined || row.prefixBits + row.dataBits > writer.free) return false;
-  writer.put(row.prefix, row.prefixBits);
-  writer.put(run - row.base, row.dataBits);
+  if (row.dataBits <= 21) {
+    writer.putFew(((run - row.base) << row.prefixBits) | row.prefix, row.prefixBits + row.dataBits);
+  } else {
+    writer.put(row.prefix, row.prefixBits);
+    writer.put(run - row.base, row.dataBits);
+  }
   return true;
 }
 

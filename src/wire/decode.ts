@@ -7,7 +7,7 @@ import { type WireContext } from './features';
 import { type WireFault } from './fault';
 import { readField, readName } from './field-codec';
 import { type Layout } from './layouts';
-import { packetNameOf, packetSpec, type PacketSpec, type Tail } from './packet-table';
+import { type PacketName, packetNameOf, packetSpec, type PacketSpec, type Tail } from './packet-table';
 import { type Packet } from './packets';
 
 type Value = number | bigint | string | null | Uint8Array | readonly bigint[] | Record<string, unknown>;
@@ -91,6 +91,18 @@ export function decodePacket(
   const fault = checkLength(command, length, context);
   if (fault !== null || name === undefined)
     return fault ?? { type: 'fault', fault: 'unexpected-command', command, length };
+  return decodeChecked(name, volume, view, offset, length, context);
+}
+
+/** The same for a command and length that checkLength() (or the reader) has let pass. */
+export function decodeChecked(
+  name: PacketName,
+  volume: number,
+  view: DataView,
+  offset: number,
+  length: number,
+  context: WireContext,
+): Packet | WireFault {
   const spec = packetSpec(name);
   const out: Record<string, unknown> = { type: name, volume };
   const layout = layoutIn(spec, context);
@@ -109,5 +121,5 @@ export function decodePacket(
   if (spec.tail) out[spec.tail.name] = readTail(view, at, offset + length - at, spec.tail);
   const packet = asPacket(out);
   bad ??= checkPacket(packet);
-  return bad === null ? packet : { type: 'fault', fault: 'bad-value', command, field: bad };
+  return bad === null ? packet : { type: 'fault', fault: 'bad-value', command: spec.number, field: bad };
 }

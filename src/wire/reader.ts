@@ -26,11 +26,11 @@
  * have in this context is a fault as soon as its header is there.
  */
 import { payloadLimits } from './codec-table';
-import { decodePacket } from './decode';
+import { decodeChecked } from './decode';
 import { BEFORE_FEATURES, type WireContext } from './features';
 import { type WireFault } from './fault';
 import { MAGIC_100, MAGIC_80, MAGIC_95 } from './header';
-import { PACKET_NAMES, packetSpec, type Stream } from './packet-table';
+import { PACKET_NAMES, type PacketName, packetSpec, type Stream } from './packet-table';
 import { type Packet } from './packets';
 
 export type ReaderStatus = 'packet' | 'more' | 'fault';
@@ -39,7 +39,13 @@ export type ReaderStatus = 'packet' | 'more' | 'fault';
 const BACKLOG_LIMIT = 4 << 20;
 const NO_BYTES = new Uint8Array(0);
 
+/** Many small chunks are joined in pieces of JOINT bytes, so that a peer cannot make us keep a million. */
+const SMALL_CHUNK = 4096;
+const MANY_CHUNKS = 32;
+const JOINT = 64 << 10;
+
 interface LengthLimit {
+  readonly name: PacketName;
   readonly min: number;
   readonly max: number;
   readonly strict: boolean;
@@ -68,6 +74,8 @@ export class PacketReader {
   private queue: Uint8Array[] = [];
   private queueHead = 0;
   private unread = 0;
+  /** Memory of the reader's own behind the last chunk of the queue. */
+  private joint = NO_BYTES;
   /** The header of the current packet has been read, its payload has not. */
   private inPacket = false;
 
@@ -91,7 +99,7 @@ export class PacketReader {
       const spec = packetSpec(name);
       if (spec.stream !== this.stream && spec.stream !== 'both') continue;
       const { min, max } = payloadLimits(name, context);
-      this.limits.set(spec.number, { min, max, strict: min === max });
+      this.limits.set(spec.number, { name, min, max, strict: min === max });
     }
   }
 
@@ -99,7 +107,7 @@ export class PacketReader {
   push(chunk: Uint8Array): boolean {
     this.unread += chunk.length;
     if (chunk.length === 0) return this.unread <= BACKLOG_LIMIT;
-    if (this.queueHead < this.queue.length) this.queue.push(chunk);
+    if (this.queueHead < this.queue.length) this.enqueue(chunk);
     else if (this.at === this.end) this.adopt(chunk);
     else if (chunk.buffer === this.view.buffer && chunk.byteOffset === this.end) this.end += chunk.length;
     else this.queue.push(chunk);
@@ -128,7 +136,31 @@ export class PacketReader {
 
   /** The current packet decoded. */
   packet(): Packet | WireFault {
-    return decodePacket(this.command, this.volume, this.view, this.payloadAt, this.length, this.context);
+    const { command, volume, view, payloadAt, length, context } = this;
+    const name = this.limits.get(command)?.name;
+    if (name === undefined) return { type: 'fault', fault: 'unexpected-command', command, length };
+    return decodeChecked(name, volume, view, payloadAt, length, context);
+  }
+
+  private enqueue(chunk: Uint8Array): void {
+    const last = this.queue[this.queue.length - 1];
+    if (
+      last === undefined ||
+      chunk.length >= SMALL_CHUNK ||
+      this.queue.length - this.queueHead < MANY_CHUNKS
+    ) {
+      this.queue.push(chunk);
+      return;
+    }
+    const end = last.byteOffset + last.length;
+    if (last.buffer === this.joint.buffer && end + chunk.length <= JOINT) {
+      this.joint.set(chunk, end);
+      this.queue[this.queue.length - 1] = this.joint.subarray(last.byteOffset, end + chunk.length);
+    } else {
+      this.joint = new Uint8Array(JOINT);
+      this.joint.set(chunk);
+      this.queue.push(this.joint.subarray(0, chunk.length));
+    }
   }
 
   private adopt(chunk: Uint8Array): void {

@@ -152,6 +152,22 @@ describe('memory', () => {
     expect(reader.backlog).toBe(1000);
   });
 
+  test('a large packet that arrives in tiny chunks is joined as it comes, and complete', () => {
+    const bytes = packetBytes(dataPacket(300000), CONTEXT);
+    const reader = new PacketReader('data', CONTEXT);
+    const answers = new Set<string>();
+    for (let at = 0; at < bytes.length; at += 3) {
+      if (at % 999 === 0) answers.add(reader.next());
+      const chunk = bytes.slice(at, at + 3);
+      reader.push(chunk);
+      // What is behind the first chunks has been copied: nobody holds on to this one.
+      if (at > 2000) chunk.fill(0);
+    }
+    expect([...answers]).toEqual(['more']);
+    expect(reader.next()).toBe('packet');
+    expect(Buffer.compare(reader.payload(), bytes.subarray(16))).toBe(0);
+  });
+
   test('push asks for a pause when too much is waiting', () => {
     const reader = new PacketReader('control', CONTEXT);
     const pings = new Uint8Array(1 << 20);

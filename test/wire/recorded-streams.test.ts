@@ -134,7 +134,7 @@ function cut(bytes: Uint8Array, lengths: readonly number[]): Uint8Array[] {
 test('how a stream is cut into chunks changes nothing', () => {
   const brief = (seen: Seen): string => `${seen.packet.type} ${seen.packet.volume} ${seen.length}`;
   let packets = 0;
-  for (const name of recordingNames().filter((_, i) => i % 4 === 0)) {
+  for (const name of recordingNames().filter((_, i) => i % 6 === 0)) {
     for (const stream of loadRecording(name).streams) {
       const whole = [...packetsOf(stream, [stream.bytes])].map(brief);
       const one = stream.bytes.length < 20000 ? [1] : [4095];
@@ -153,5 +153,5 @@ test('how a stream is cut into chunks changes nothing', () => {
       }
     }
   }
-  expect(packets).toBeGreaterThanOrEqual(LEAST_PACKETS);
+  expect(packets).toBeGreaterThanOrEqual(15000);
 });
