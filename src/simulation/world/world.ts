@@ -16,6 +16,8 @@ export class World {
   private readonly hosts = new Map<string, SimulatedHost>();
   private time = 0;
   private happened = 0;
+  /** Looks at the world after every event. */
+  observer: () => void = () => undefined;
 
   /** `traceSink` gets every line of what happens. */
   constructor(
@@ -72,6 +74,7 @@ export class World {
     this.happened++;
     this.trace.moment(event.time);
     event.happen();
+    this.observer();
     return true;
   }
   /** Lets `milliseconds` pass. */

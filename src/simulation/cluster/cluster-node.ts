@@ -1,0 +1,148 @@
+import { type ControlReply, type ControlRequest } from '../../control/contract/requests';
+import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
+import { type ExportedDevice } from '../../engine/application-io';
+import { INDEX_INTERNAL } from '../../metadata/layout';
+import { applyActivityLog, type MetadataPlace, readSuperblock } from '../metadata-tool';
+import { type SimulatedHost, type StopKind } from '../world/simulated-host';
+import { Application } from './application';
+import { type Cluster } from './cluster';
+import { type EngineDoor, type PeerView } from './engine-door';
+import { diskPath, type NodeAddress, upRequests } from './requests';
+import { Violation } from './violation';
+
+/** One DRBD host of the cluster: its machine, its engine while it runs, and what its operator asked for. */
+export class ClusterNode implements NodeAddress {
+  application: Application;
+  /** Operator commands that were not answered yet. */
+  pending = 0;
+  /** The operator is in the middle of changing the role. */
+  changingRole = false;
+  private engine: EngineDoor | undefined;
+  private exported: ExportedDevice | undefined;
+
+  constructor(
+    private readonly cluster: Cluster,
+    readonly nodeId: number,
+    readonly host: SimulatedHost,
+    readonly address: string,
+  ) {
+    this.application = new Application(cluster, this);
+    host.onStopped = () => this.stopped();
+  }
+  get name(): string {
+    return this.host.name;
+  }
+  get alive(): boolean {
+    return this.host.alive;
+  }
+  get metadata(): MetadataPlace {
+    return { medium: this.host.medium(diskPath), index: INDEX_INTERNAL };
+  }
+
+  // --- what its engine says
+
+  get door(): EngineDoor | undefined {
+    return this.alive ? this.engine : undefined;
+  }
+  get exportedDevice(): ExportedDevice | undefined {
+    return this.alive ? this.exported : undefined;
+  }
+  get isPrimary(): boolean {
+    return this.door?.role === Role.Primary;
+  }
+  get diskState(): DiskState {
+    return this.door?.disk ?? DiskState.Diskless;
+  }
+  get diskIsUpToDate(): boolean {
+    return this.diskState === DiskState.UpToDate;
+  }
+  viewOf(peer: ClusterNode): PeerView | undefined {
+    return this.door?.peer(peer.nodeId);
+  }
+  /** The current UUID on the medium, without its lowest bit (engine.md 0). */
+  get currentUuid(): string | undefined {
+    const superblock = readSuperblock(this.metadata);
+    return 'defect' in superblock ? undefined : (superblock.currentUuid & ~1n).toString(16);
+  }
+  /** This node considers itself and `peer` connected, both UpToDate, and nothing going on between them. */
+  seesInSync(peer: ClusterNode): boolean {
+    const view = this.viewOf(peer);
+    return (
+      view !== undefined &&
+      view.cstate === ConnectionState.Connected &&
+      view.repl === ReplicationState.Established &&
+      view.pdsk === DiskState.UpToDate &&
+      this.diskIsUpToDate
+    );
+  }
+  seesUpToDate(peer: ClusterNode): boolean {
+    return this.viewOf(peer)?.pdsk === DiskState.UpToDate;
+  }
+
+  // --- its life
+
+  /** Boots: the tools check the meta-data, then everything is brought up as `drbdadm up` does. */
+  start(done: () => void = () => undefined): void {
+    this.checkMetadata();
+    const ports = this.host.start();
+    this.application = new Application(this.cluster, this);
+    this.exported = undefined;
+    this.pending = 0;
+    this.changingRole = false;
+    this.input(() => {
+      this.engine = this.cluster.makeEngine(ports, this.name, {
+        onDeviceAppeared: (device) => (this.exported = device),
+        onDeviceResized: () => undefined,
+        onDeviceGone: () => (this.exported = undefined),
+      });
+    });
+    this.run('up', upRequests(this.cluster.settings, this, this.cluster.peersOf(this)), done);
+  }
+  private checkMetadata(): void {
+    const superblock = readSuperblock(this.metadata);
+    if ('defect' in superblock) throw new Violation(`meta-data of ${this.name}: ${superblock.defect}`);
+    const applied = applyActivityLog(this.metadata);
+    if ('defect' in applied) throw new Violation(`meta-data of ${this.name}: ${applied.defect}`);
+    if (applied.hotExtents.length > 0) this.cluster.histogram.count('activity log applied');
+  }
+  stop(kind: StopKind): void {
+    this.host.stop(kind);
+  }
+  private stopped(): void {
+    this.application.hostStopped();
+    this.cluster.nodeStopped(this);
+    this.engine = undefined;
+    this.exported = undefined;
+  }
+
+  // --- its operator
+
+  /** One input of this node's engine. */
+  input(action: () => void): void {
+    this.host.input(action);
+  }
+  /** Sends the requests one after the other, each when the one before was answered, until one is refused. */
+  run(name: string, requests: readonly ControlRequest[], done: (reply?: ControlReply) => void): void {
+    const life = this.host.currentLife;
+    const [first, ...rest] = requests;
+    if (first === undefined) {
+      done();
+      return;
+    }
+    this.pending++;
+    const answered = (reply: ControlReply): void => {
+      this.pending--;
+      const ok = reply.code === 101 || (reply.code >= 1 && reply.code <= 4);
+      this.cluster.histogram.count(`${first.command}: ${ok ? 'done' : `code ${reply.code}`}`);
+      this.cluster.world.trace.line(() => `${this.name} ${first.command} answered ${reply.code}`);
+      // The answer comes from within an input: the operator acts on it in one of his own.
+      this.cluster.world.later(0.01, () => {
+        if (!life.alive) return;
+        if (ok && rest.length > 0) this.run(name, rest, done);
+        else done(reply);
+      });
+    };
+    this.cluster.world.trace.line(() => `${this.name} operator: ${first.command}`);
+    this.input(() => this.door?.request(first, answered));
+  }
+}

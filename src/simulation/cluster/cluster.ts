@@ -1,0 +1,122 @@
+import { DeviceFlag } from '../../metadata/superblock-flags';
+import { createMetadata, diskSizeFor, readSuperblock } from '../metadata-tool';
+import { DiskPositions } from '../model/disk-positions';
+import { WriteHistory, type WriteRecord } from '../model/write-history';
+import { type World } from '../world/world';
+import { ClusterNode } from './cluster-node';
+import { type ClusterSettings } from './cluster-settings';
+import { type EngineFactory } from './engine-door';
+import { Histogram } from './histogram';
+import { judgeMedium, judgeMetadata } from './judge-disks';
+import { diskPath } from './requests';
+import { Violation } from './violation';
+
+/** Hosts with one replicated device, the model of what they must hold, and the checks after every event. */
+export class Cluster {
+  readonly nodes: readonly ClusterNode[];
+  readonly history = new WriteHistory();
+  readonly positions = new DiskPositions(this.history);
+  private readonly primaries = new Set<string>();
+
+  constructor(
+    readonly world: World,
+    readonly settings: ClusterSettings,
+    readonly makeEngine: EngineFactory,
+    readonly histogram: Histogram = new Histogram(),
+  ) {
+    const size = diskSizeFor(settings.dataSectors, settings.hosts - 1);
+    const random = world.random.split('garbage');
+    this.nodes = Array.from({ length: settings.hosts }, (_, nodeId) => {
+      const address = `10.0.0.${nodeId + 1}`;
+      const host = world.addHost(`node${nodeId}`, [address]);
+      host.addDisk(diskPath, size, settings.garbage ? random.u32() | 1 : 0);
+      this.positions.add(host.name);
+      const node = new ClusterNode(this, nodeId, host, address);
+      createMetadata(node.metadata, Math.max(1, settings.hosts - 1));
+      return node;
+    });
+    world.observer = () => this.observe();
+  }
+  peersOf(node: ClusterNode): ClusterNode[] {
+    return this.nodes.filter((other) => other !== node);
+  }
+  get aliveNodes(): ClusterNode[] {
+    return this.nodes.filter((node) => node.alive);
+  }
+  livesOfAll(): readonly number[] {
+    return this.nodes.map((node) => (node.alive ? node.host.lives : 0));
+  }
+  /** The node whose disk answers reads of `node`: its own, else an UpToDate peer's. */
+  dataSource(node: ClusterNode): string | undefined {
+    if (node.diskIsUpToDate) return node.name;
+    return this.peersOf(node).find((peer) => node.seesUpToDate(peer))?.name;
+  }
+
+  /** An application was told that its write is done: who must have it from now on? */
+  writeAcknowledged(node: ClusterNode, record: WriteRecord, livesAtIssue: readonly number[]): void {
+    this.observe();
+    const holders = node.diskIsUpToDate ? [node.name] : [];
+    const candidates = this.peersOf(node).filter((peer) => node.seesUpToDate(peer));
+    const synchronous = this.settings.net.protocol === 'C';
+    for (const peer of candidates) {
+      const sameLife = peer.alive && peer.host.lives === livesAtIssue[peer.nodeId];
+      if (sameLife && (synchronous || holders.length === 0)) holders.push(peer.name);
+    }
+    if (holders.length === 0 && candidates.length > 0) {
+      this.history.end(record);
+      return;
+    }
+    const wrong = this.positions.acknowledge(record, holders);
+    if (wrong !== undefined) throw new Violation(`${node.name}: ${wrong}`);
+  }
+  /** A host stopped: is its engine gone with or without its disk's cache? */
+  nodeStopped(node: ClusterNode): void {
+    const wasPrimary = this.primaries.delete(node.name);
+    judgeMetadata(node, 'after its host stopped');
+    if (node.host.running) return;
+    this.positions.powerLost(node.name, wasPrimary);
+    const superblock = readSuperblock(node.metadata);
+    const consistent = !('defect' in superblock) && (superblock.flags & DeviceFlag.CONSISTENT) !== 0;
+    if (consistent) judgeMedium(this, node, this.positions.durable(node.name), 'after it lost power');
+  }
+
+  // --- after every event
+
+  private observe(): void {
+    for (const node of this.nodes) this.observeRole(node);
+    for (let i = 0; i < this.nodes.length; i++) {
+      for (let j = i + 1; j < this.nodes.length; j++) {
+        const [one, two] = [this.nodes[i], this.nodes[j]];
+        if (one !== undefined && two !== undefined && one.seesInSync(two) && two.seesInSync(one)) {
+          this.observePair(one, two);
+        }
+      }
+    }
+  }
+  private observeRole(node: ClusterNode): void {
+    const primary = node.isPrimary;
+    if (primary === this.primaries.has(node.name)) return;
+    if (!primary) {
+      this.primaries.delete(node.name);
+      return;
+    }
+    this.primaries.add(node.name);
+    this.positions.promoted(node.name);
+  }
+  private observePair(one: ClusterNode, two: ClusterNode): void {
+    if (one.isPrimary && two.isPrimary) {
+      throw new Violation(`${one.name} and ${two.name} are connected and both Primary`);
+    }
+    const log = one.door?.transferLogIsEmpty === true && two.door?.transferLogIsEmpty === true;
+    if (this.settings.net.protocol !== 'C' && !log) return;
+    if (this.positions.meet(one.name, two.name) === 'split-brain') {
+      throw new Violation(
+        `${one.name} and ${two.name} hold different acknowledged writes and call it in sync`,
+      );
+    }
+    if (!log || this.settings.disk['disk-flushes'] === false) return;
+    // Every write was confirmed by a barrier ack: the Secondary has it on stable storage.
+    if (!one.isPrimary) this.positions.flushed(one.name, this.positions.current(one.name));
+    if (!two.isPrimary) this.positions.flushed(two.name, this.positions.current(two.name));
+  }
+}

@@ -1,0 +1,35 @@
+import { type ControlReply, type ControlRequest } from '../../control/contract/requests';
+import {
+  type ConnectionState,
+  type DiskState,
+  type ReplicationState,
+  type Role,
+} from '../../control/contract/states';
+import { type ExportListener } from '../../engine/application-io';
+import { type EnginePorts } from '../../engine/ports';
+
+/** What a node says of its connection to one peer. */
+export interface PeerView {
+  readonly cstate: ConnectionState;
+  readonly repl: ReplicationState;
+  readonly pdsk: DiskState;
+  /** Set bits of the peer's slot of the bitmap. */
+  readonly outOfSyncBits: number;
+}
+/** What the simulation uses of an engine: requests go in, committed state is looked at. */
+export interface EngineDoor {
+  request(request: ControlRequest, done: (reply: ControlReply) => void): void;
+  readonly role: Role;
+  readonly disk: DiskState;
+  /** A disk is attached, or on its way in or out. */
+  readonly hasDisk: boolean;
+  /** Undefined: no such connection, or no volume. */
+  peer(nodeId: number): PeerView | undefined;
+  /** No write waits for a barrier ack of a peer. */
+  readonly transferLogIsEmpty: boolean;
+}
+export type EngineFactory = (
+  ports: EnginePorts,
+  nodeName: string,
+  exportListener: ExportListener,
+) => EngineDoor;

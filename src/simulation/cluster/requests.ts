@@ -1,0 +1,71 @@
+import { type ControlRequest } from '../../control/contract/requests';
+import { type SocketAddress } from '../../control/contract/snapshot';
+import { MetaIndex } from '../../control/contract/states';
+import { type ClusterSettings } from './cluster-settings';
+
+export const resourceName = 'r0';
+export const minor = 0;
+export const volume = 0;
+export const diskPath = '/dev/sda';
+
+export interface NodeAddress {
+  readonly nodeId: number;
+  readonly name: string;
+  readonly address: string;
+}
+const resource = resourceName;
+
+function socket(node: NodeAddress): SocketAddress {
+  return { family: 'ipv4', host: node.address, port: 7788 };
+}
+
+export function attachRequest(settings: ClusterSettings): ControlRequest {
+  return {
+    command: 'attach',
+    minor,
+    backingDevice: diskPath,
+    metaDevice: diskPath,
+    metaIndex: MetaIndex.FlexInternal,
+    options: settings.disk,
+  };
+}
+export function connectRequest(peer: NodeAddress): ControlRequest {
+  return { command: 'connect', resource, peerNodeId: peer.nodeId, tentative: false, discardMyData: false };
+}
+/** What `drbdadm up` sends, in its order. */
+export function upRequests(
+  settings: ClusterSettings,
+  own: NodeAddress,
+  peers: readonly NodeAddress[],
+): ControlRequest[] {
+  const requests: ControlRequest[] = [
+    { command: 'new-resource', resource, nodeId: own.nodeId, options: settings.resource },
+    { command: 'new-minor', resource, minor, volume, options: {} },
+  ];
+  for (const peer of peers) {
+    const { nodeId: peerNodeId } = peer;
+    const options = { ...settings.net, _name: peer.name };
+    requests.push(
+      { command: 'new-peer', resource, peerNodeId, options },
+      { command: 'new-path', resource, peerNodeId, local: socket(own), remote: socket(peer) },
+      {
+        command: 'peer-device-options',
+        resource,
+        peerNodeId,
+        volume,
+        options: settings.peerDevice,
+        setDefaults: false,
+      },
+    );
+  }
+  requests.push(attachRequest(settings));
+  return [...requests, ...peers.map(connectRequest)];
+}
+export function roleRequest(role: 'primary' | 'secondary', force = false): ControlRequest {
+  return { command: role, resource, force };
+}
+export function disconnectRequest(peer: NodeAddress): ControlRequest {
+  return { command: 'disconnect', resource, peerNodeId: peer.nodeId, force: false };
+}
+export const detachRequest: ControlRequest = { command: 'detach', minor, force: false, diskless: false };
+export const downRequest: ControlRequest = { command: 'down', resource };

@@ -1,0 +1,157 @@
+import {
+  ConnectionState,
+  connectionStateName,
+  diskStateName,
+  replicationStateName,
+  roleName,
+} from '../../control/contract/states';
+import { RandomStream } from '../world/random-stream';
+import { World } from '../world/world';
+import { Cluster } from './cluster';
+import { type ClusterNode } from './cluster-node';
+import { randomSettings } from './cluster-settings';
+import { type EngineFactory } from './engine-door';
+import { type Histogram } from './histogram';
+import { compareMedia, judgeMedium, judgeMetadata } from './judge-disks';
+import { attachRequest, connectRequest, roleRequest } from './requests';
+import { Violation } from './violation';
+import { Workload } from './workload';
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly hosts: number;
+  readonly steps: number;
+  readonly traceSink?: (line: string) => void;
+}
+export interface RunResult {
+  readonly histogram: Histogram;
+  readonly traceHash: string;
+  /** Simulated milliseconds. */
+  readonly simulated: number;
+  readonly events: number;
+  /** Undefined: passed. */
+  readonly failure: string | undefined;
+}
+
+/** Simulated milliseconds until a cluster without faults must have come to rest. */
+const timeToRest = 600_000;
+
+/** One history: bring up, initial sync, random deeds, rest, judgement. */
+export function runSeed(options: RunOptions, makeEngine: EngineFactory): RunResult {
+  const world = new World(options.seed, options.traceSink);
+  const random = RandomStream.fromSeed(options.seed).split('workload');
+  const cluster = new Cluster(world, randomSettings(random.split('settings'), options.hosts), makeEngine);
+  let failure: string | undefined;
+  try {
+    bringUp(cluster);
+    const workload = new Workload(cluster, random);
+    for (let step = 0; step < options.steps; step++) workload.step();
+    comeToRest(cluster);
+    judgeAtRest(cluster);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    failure = error instanceof Violation ? error.message : (error.stack ?? error.message);
+    world.trace.line(() => `FAILED: ${failure ?? ''}`);
+  }
+  return {
+    histogram: cluster.histogram,
+    traceHash: world.trace.hash,
+    simulated: world.now(),
+    events: world.eventCount,
+    failure,
+  };
+}
+
+function bringUp(cluster: Cluster): void {
+  const [first] = cluster.nodes;
+  if (first === undefined) throw new Violation('a cluster without nodes');
+  for (const node of cluster.nodes) node.start();
+  waitFor(cluster, 'all nodes to be up', () =>
+    cluster.nodes.every((node) => node.pending === 0 && node.door?.hasDisk === true),
+  );
+  first.run('primary', [roleRequest('primary', true)], () => undefined);
+  waitFor(cluster, 'the first promotion', () => first.isPrimary && first.pending === 0);
+  waitFor(cluster, 'the initial sync', () => allInSync(cluster));
+  first.run('secondary', [roleRequest('secondary')], () => undefined);
+  waitFor(cluster, 'the first demotion', () => !first.isPrimary && first.pending === 0);
+}
+
+function allInSync(cluster: Cluster): boolean {
+  return cluster.nodes.every((node) => cluster.peersOf(node).every((peer) => node.seesInSync(peer)));
+}
+function waitFor(cluster: Cluster, what: string, condition: () => boolean): void {
+  if (cluster.world.runUntil(condition, timeToRest, 5)) return;
+  const states = cluster.nodes.map((node) => describe(cluster, node)).join('; ');
+  throw new Violation(`still waiting for ${what} after ${timeToRest / 1000} s: ${states}`);
+}
+function describe(cluster: Cluster, node: ClusterNode): string {
+  const { door } = node;
+  if (door === undefined) return `${node.name} is down`;
+  const links = cluster.peersOf(node).map((peer) => {
+    const view = node.viewOf(peer);
+    if (view === undefined) return `no connection to ${peer.name}`;
+    const states = [
+      connectionStateName(view.cstate),
+      replicationStateName(view.repl),
+      diskStateName(view.pdsk),
+    ];
+    return `${peer.name} ${states.join('/')}`;
+  });
+  const waiting = `${node.pending} commands, ${node.application.inFlight} requests`;
+  return `${node.name} ${roleName(door.role)} ${diskStateName(door.disk)} ${links.join(' ')} ${waiting}`;
+}
+
+/** No more faults: everything is healed, started and connected; then it must become quiet by itself. */
+function comeToRest(cluster: Cluster): void {
+  const { network } = cluster.world;
+  for (const one of cluster.nodes) {
+    for (const two of cluster.peersOf(one)) {
+      const link = network.link(one.address, two.address);
+      link.loss = 0;
+      link.jitter = 0.3;
+      network.heal(one.address, two.address);
+    }
+    if (one.alive) one.host.crashSoon(Infinity, 'power-lost');
+  }
+  cluster.world.run(100);
+  for (const node of cluster.nodes) if (!node.alive) node.start();
+  waitFor(cluster, 'peace', () => {
+    for (const node of cluster.aliveNodes) mend(cluster, node);
+    return (
+      allInSync(cluster) && cluster.nodes.every((node) => node.pending === 0 && !node.application.isBusy)
+    );
+  });
+  // Barriers, peer acks and lazy writes of meta-data.
+  cluster.world.run(20_000);
+}
+/** What an operator does who finds his node without a disk or standing alone. */
+function mend(cluster: Cluster, node: ClusterNode): void {
+  if (node.pending > 0 || node.door === undefined) return;
+  if (!node.door.hasDisk) {
+    node.run('attach', [attachRequest(cluster.settings)], () => undefined);
+    return;
+  }
+  for (const peer of cluster.peersOf(node)) {
+    if (node.viewOf(peer)?.cstate !== ConnectionState.StandAlone) continue;
+    node.run('connect', [connectRequest(peer)], () => undefined);
+    return;
+  }
+}
+
+function judgeAtRest(cluster: Cluster): void {
+  const uuids = new Set<string>();
+  for (const node of cluster.nodes) {
+    judgeMetadata(node, 'at rest');
+    judgeMedium(cluster, node, cluster.positions.current(node.name), 'at rest');
+    for (const peer of cluster.peersOf(node)) {
+      if (!node.seesInSync(peer)) throw new Violation(`does not stay at rest: ${describe(cluster, node)}`);
+      const bits = node.viewOf(peer)?.outOfSyncBits ?? 0;
+      if (bits > 0) throw new Violation(`${bits} bits are set on ${node.name} for ${peer.name} at rest`);
+    }
+    uuids.add(node.currentUuid ?? `none on ${node.name}`);
+  }
+  if (uuids.size > 1) throw new Violation(`current UUIDs differ at rest: ${[...uuids].join(', ')}`);
+  for (const [i, one] of cluster.nodes.entries()) {
+    for (const two of cluster.nodes.slice(i + 1)) compareMedia(cluster, one, two);
+  }
+}

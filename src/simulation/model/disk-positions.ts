@@ -1,0 +1,122 @@
+import {
+  isAncestor,
+  type Position,
+  samePosition,
+  type WriteHistory,
+  type WriteRecord,
+} from './write-history';
+
+/** What one disk is bound to hold. */
+interface DiskPosition {
+  /** While its power stays on. */
+  current: Position;
+  /** Whatever happens. */
+  durable: Position;
+  /** Its host stopped as Primary; until the disks meet again either side's last unflushed writes may win. */
+  crashedAsPrimary: boolean;
+  /** The operator said that this disk's changes do not matter. */
+  discardable: boolean;
+}
+
+export type Meeting = 'same' | 'caught-up' | 'split-brain-resolved' | 'split-brain';
+
+/** The positions of all disks of a device, by node name. */
+export class DiskPositions {
+  private readonly disks = new Map<string, DiskPosition>();
+  /** Acknowledged writes were given up by a decision of the operator: contents are no longer judged. */
+  diverged = false;
+
+  constructor(private readonly history: WriteHistory) {}
+
+  add(node: string): void {
+    const start = this.history.root;
+    this.disks.set(node, {
+      current: start,
+      durable: start,
+      crashedAsPrimary: false,
+      discardable: false,
+    });
+  }
+  private disk(node: string): DiskPosition {
+    const disk = this.disks.get(node);
+    if (disk === undefined) throw new Error(`no disk of ${node}`);
+    return disk;
+  }
+  current(node: string): Position {
+    return this.disk(node).current;
+  }
+  durable(node: string): Position {
+    return this.disk(node).durable;
+  }
+
+  /** Every one of `nodes` must have the write from now on. Returns what is wrong with that. */
+  acknowledge(record: WriteRecord, nodes: readonly string[]): string | undefined {
+    const [first] = nodes;
+    if (first === undefined) {
+      this.history.end(record);
+      return `write ${record.id} was acknowledged although no disk is UpToDate`;
+    }
+    const before = this.current(first);
+    const apart = nodes.find((node) => !samePosition(this.current(node), before));
+    const after = this.history.acknowledge(record, before);
+    for (const node of nodes) {
+      const disk = this.disk(node);
+      disk.current = after;
+      disk.crashedAsPrimary = false;
+    }
+    if (apart === undefined || this.diverged) return undefined;
+    return `write ${record.id} went to ${first} and ${apart}, which do not hold the same data`;
+  }
+  /** All that `node` held at `position` is on stable storage. */
+  flushed(node: string, position: Position): void {
+    const disk = this.disk(node);
+    if (isAncestor(disk.durable, position)) disk.durable = position;
+  }
+  powerLost(node: string, wasPrimary: boolean): void {
+    const disk = this.disk(node);
+    disk.current = disk.durable;
+    if (wasPrimary) disk.crashedAsPrimary = true;
+  }
+  /** A node became Primary: from now on its data wins over that of a crashed Primary. */
+  promoted(node: string): void {
+    for (const [other, disk] of this.disks) if (other !== node) disk.crashedAsPrimary = false;
+  }
+  /** No disk holds anything that `node` does not hold. */
+  isNewest(node: string): boolean {
+    const mine = this.current(node);
+    for (const disk of this.disks.values()) if (!isAncestor(disk.current, mine)) return false;
+    return true;
+  }
+  discard(node: string): void {
+    this.disk(node).discardable = true;
+  }
+
+  /** Two connected nodes say that their disks hold the same. */
+  meet(one: string, two: string): Meeting {
+    const [left, right] = [this.disk(one), this.disk(two)];
+    if (left.current === right.current || samePosition(left.current, right.current)) {
+      left.crashedAsPrimary = right.crashedAsPrimary = false;
+      return 'same';
+    }
+    const [older, newer] = isAncestor(left.current, right.current) ? [left, right] : [right, left];
+    const related = isAncestor(older.current, newer.current);
+    if (related) {
+      const to = older.crashedAsPrimary ? older.current : newer.current;
+      older.current = newer.current = to;
+      if (isAncestor(to, newer.durable)) newer.durable = to;
+      older.durable = to;
+      older.crashedAsPrimary = newer.crashedAsPrimary = false;
+      return 'caught-up';
+    }
+    const resolved = left.discardable !== right.discardable;
+    const winner = left.discardable ? right : left;
+    const loser = winner === left ? right : left;
+    loser.current = loser.durable = winner.current;
+    left.discardable = right.discardable = false;
+    if (!resolved && !this.diverged) {
+      this.diverged = true;
+      return 'split-brain';
+    }
+    return 'split-brain-resolved';
+  }
+}
