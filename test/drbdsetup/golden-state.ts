@@ -79,7 +79,9 @@ export function fixture(name: string): string {
 
 interface StateOutputs {
   readonly defaults: Readonly<Record<string, Attributes>>;
-  readonly scenarios: Readonly<Record<string, { readonly state: GoldenState; readonly runs: readonly GoldenRun[] }>>;
+  readonly scenarios: Readonly<
+    Record<string, { readonly state: GoldenState; readonly runs: readonly GoldenRun[] }>
+  >;
 }
 export const stateOutputs: StateOutputs = JSON.parse(fixture('state-outputs.json'));
 
@@ -142,7 +144,10 @@ const enumNumbers: Readonly<Record<string, readonly number[]>> = {
 const symbolNumbers: Readonly<Record<number, string>> = { 0: 'off', 1024: 'majority', 1025: 'all' };
 
 /** Netlink attributes as the option record of a snapshot. */
-export function optionValues(context: OptionContext, from: Attributes): Record<string, boolean | number | string> {
+export function optionValues(
+  context: OptionContext,
+  from: Attributes,
+): Record<string, boolean | number | string> {
   const values: Record<string, boolean | number | string> = {};
   for (const option of optionsInContext(context)) {
     const attribute = from[attributeNames[option.id] ?? option.name.replaceAll('-', '_')];
@@ -165,7 +170,8 @@ export function optionValues(context: OptionContext, from: Attributes): Record<s
         values[option.name] = '';
         break;
       default:
-        values[option.name] = typeof attribute === 'string' && option.kind === 'string' ? attribute : num(attribute);
+        values[option.name] =
+          typeof attribute === 'string' && option.kind === 'string' ? attribute : num(attribute);
     }
   }
   return values;
@@ -321,7 +327,10 @@ function connection(resource: GoldenResource, golden: GoldenConnection): Connect
   return {
     peerNodeId: golden.peer,
     name: golden.name,
-    options: optionValues('show_net_options', attributes('net_conf', { ...golden.net_conf, name: golden.name })),
+    options: optionValues(
+      'show_net_options',
+      attributes('net_conf', { ...golden.net_conf, name: golden.name }),
+    ),
     info: connectionInfo(attributes('connection_info', golden.info)),
     ...statisticsOf('connection_statistics', golden.stat, connectionStatistics),
     paths: paths.map(([local, remote]) => ({

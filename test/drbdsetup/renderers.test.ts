@@ -7,7 +7,11 @@ import { fixture, goldenSnapshots, stateOutputs, type GoldenRun, type GoldenStat
 
 const nothing = '# No currently configured DRBD found.\n';
 
-function render(state: GoldenState, argv: readonly string[], dialect: 'current' | '9.22'): string | undefined {
+function render(
+  state: GoldenState,
+  argv: readonly string[],
+  dialect: 'current' | '9.22',
+): string | undefined {
   const resources = sortedForDisplay(goldenSnapshots(state));
   const [command, ...args] = argv;
   const has = (...names: string[]): boolean => args.some((arg) => names.includes(arg));
