@@ -4,8 +4,12 @@
  * state pipeline itself (state/transaction.ts) is imported. All calls return at once; `done` callbacks come as later
  * inputs or tasks, never from within.
  */
+import { type Attach } from '../control/contract/requests';
+import { type AttachWaiter } from './data/open-backing';
+import { type PeerDeviceStatistics } from '../control/contract/snapshot';
+import { type ExportedDevice } from './application-io';
 import { type NodeMask } from './node-mask';
-import { type Connection, type Device, type PeerDevice, type Resource } from './objects';
+import { type Connection, type Device, type Path, type PeerDevice, type Resource } from './objects';
 import { type ErrnoCode } from './ports';
 import { type StateChange } from './state/state-change';
 
@@ -24,6 +28,7 @@ export interface PeerActions {
   sendUuids(peerDevice: PeerDevice, flags: bigint, weakNodes?: NodeMask): void;
   /** P_CURRENT_UUID. */
   sendCurrentUuid(peerDevice: PeerDevice, uuid: bigint, weakNodes: NodeMask): void;
+  sendSyncParameters(peerDevice: PeerDevice): void;
   /** `ddsFlags` of P_SIZES. */
   sendSizes(peerDevice: PeerDevice, ddsFlags: number): void;
   sendState(peerDevice: PeerDevice): void;
@@ -94,6 +99,17 @@ export interface DataActions {
   /** The data stream took what was queued: senders that waited for room may go on. */
   dataStreamDrained(connection: Connection): void;
 
+  // --- attach (admin/attach.ts)
+
+  /** Opens data and meta-data disk with the checks of engine.md 9.1 that need no state change. */
+  openBacking(device: Device, request: Attach, waiter: AttachWaiter): void;
+  /** Reads the bitmap of a device of `sectors`. */
+  loadBitmap(device: Device, sectors: number, done: (error: ErrnoCode) => void): void;
+  /** The device has another size, in sectors; bits of new blocks are set in every slot if `setNewBits`. */
+  resizeBitmap(device: Device, sectors: number, setNewBits: boolean): void;
+  /** Disks or their options changed: `Method to ensure write ordering: ...` (10.7). */
+  writeOrderingChanged(resource: Resource): void;
+
   // --- meta-data and bitmap
 
   /** The superblock record was changed; it reaches the disk at the next `syncMetadata`, at the latest after 5 s. */
@@ -125,6 +141,22 @@ export interface DataActions {
    */
   goDiskless(device: Device): void;
 
+  /** Options of the peer device changed: rates of a running resync follow. */
+  resyncOptionsChanged(peerDevice: PeerDevice): void;
+  /** Start and stop sector of the next verify; without a start it goes on where the last one stopped (12.9). */
+  prepareVerify(peerDevice: PeerDevice, start: number | undefined, stop: number | undefined): void;
+
+  // --- statistics
+
+  /** Sectors read and written, meta-data writes, I/O in flight on the backing disk. */
+  deviceCounters(device: Device): DeviceCounters;
+  /** The progress set of 12.8; undefined while neither resync nor verify runs. */
+  resyncProgress(peerDevice: PeerDevice): ResyncProgress | undefined;
+  /** I/O must not pass: suspended inside the engine, for whatever short reason (1.5 blocked:upper). */
+  isSuspendedInternally(device: Device): boolean;
+  /** The device as programs open it. */
+  exportedDevice(device: Device): ExportedDevice;
+
   // --- resync and verify
 
   /** *In commit.* repl enters SyncSource..PausedSyncT: counters and marks of 12.2. */
@@ -153,4 +185,59 @@ export interface DataActions {
   reconsiderResyncAfter(device: Device): void;
   /** `peerReplication` was turned on: P_ENABLE_REPLICATION. */
   announcePeerReplication(peerDevice: PeerDevice): void;
+}
+
+export interface DeviceCounters {
+  readonly read: number;
+  readonly written: number;
+  readonly alWrites: number;
+  readonly bmWrites: number;
+  readonly upperPending: number;
+  readonly lowerPending: number;
+}
+/** Counts in sectors, times in milliseconds, rate in KiB/s. */
+export type ResyncProgress = Required<
+  Pick<
+    PeerDeviceStatistics,
+    | 'resyncFailed'
+    | 'rsTotal'
+    | 'ovStartSector'
+    | 'ovStopSector'
+    | 'ovPosition'
+    | 'ovLeft'
+    | 'ovSkipped'
+    | 'rsSameCsum'
+    | 'rsDtStartMs'
+    | 'rsPausedMs'
+    | 'rsDt0Ms'
+    | 'rsDb0Sectors'
+    | 'rsDt1Ms'
+    | 'rsDb1Sectors'
+    | 'cSyncRate'
+  >
+>;
+
+/** Implemented by notify/: tells the subscribers what happened to objects outside of state changes (engine.md 1.6). */
+export interface Notices {
+  resourceCreated(resource: Resource): void;
+  resourceDestroyed(resource: Resource): void;
+  resourceRenamed(resource: Resource, newName: string): void;
+  /** With its peer devices. */
+  deviceCreated(device: Device): void;
+  deviceDestroyed(device: Device): void;
+  /** First open, last close, size. */
+  deviceChanged(device: Device): void;
+  /** With its peer devices. */
+  connectionCreated(connection: Connection): void;
+  connectionDestroyed(connection: Connection): void;
+  pathCreated(connection: Connection, path: Path): void;
+  pathChanged(connection: Connection, path: Path): void;
+  pathDestroyed(connection: Connection, path: Path): void;
+  /** UUIDs were received, resync made progress. */
+  peerDeviceChanged(peerDevice: PeerDevice): void;
+  helperCalled(command: string, on: Connection | Device | PeerDevice): void;
+  /** `rawStatus` as of wait(2): exit code times 256. */
+  helperReturned(command: string, on: Connection | Device | PeerDevice, rawStatus: number): void;
+  /** Deferred step 1: all objects whose listed variables changed, in the order of engine.md 1.6. */
+  stateChanged(change: StateChange): void;
 }

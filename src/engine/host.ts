@@ -1,10 +1,14 @@
 /**
  * One DRBD host: the registry of its resources and minors, and the door for requests (design.md section 4).
  */
-import { type ExportListener } from './application-io';
+import { type ControlRequest, type ControlReply } from '../control/contract/requests';
+import { type ResourceSnapshot } from '../control/contract/snapshot';
+import { type ExportedDevice, type ExportListener } from './application-io';
 import { type DataActions, type PeerActions } from './actions';
 import { type Device, type Resource } from './objects';
 import { type EnginePorts } from './ports';
+import { Notifier, type EventSubscriber } from './notify/notifier';
+import { resourceSnapshot } from './notify/snapshot';
 
 export interface HostSettings {
   /** `uname -n`, for messages. */
@@ -15,6 +19,7 @@ export interface HostSettings {
 export class Host {
   readonly resources = new Map<string, Resource>();
   readonly minors = new Map<number, Device>();
+  readonly notices = new Notifier();
 
   constructor(
     readonly ports: EnginePorts,
@@ -22,4 +27,28 @@ export class Host {
     readonly peerActions: PeerActions,
     readonly dataActions: DataActions,
   ) {}
+
+  /** State of one resource, or of all in the order of their creation. */
+  snapshots(name?: string): ResourceSnapshot[] {
+    const resources = [...this.resources.values()].filter(
+      (resource) => name === undefined || resource.name === name,
+    );
+    return resources.map(resourceSnapshot);
+  }
+  /** `subscriber` gets every event from now on; the returned function ends that. */
+  subscribe(subscriber: EventSubscriber): () => void {
+    return this.notices.subscribe(subscriber);
+  }
+  exported(device: Device): ExportedDevice {
+    return this.dataActions.exportedDevice(device);
+  }
+  deviceResized(device: Device): void {
+    this.settings.exportListener?.onDeviceResized(this.exported(device));
+  }
 }
+
+export type RequestHandler = (
+  host: Host,
+  request: ControlRequest,
+  answer: (reply: ControlReply) => void,
+) => void;

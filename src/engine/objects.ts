@@ -204,6 +204,9 @@ export class Device {
 
   /** Scheduler time when the last attach ended. */
   reattachTime = 0;
+  /** An attach command is under way. */
+  attaching = false;
+
   openCount = 0;
   /** A write opener is or was among the current openers. */
   writable = false;

@@ -8,6 +8,8 @@
  * - A callback is an object with a method, so that the data path can pass its own request objects and allocates nothing.
  */
 
+import { type SocketAddress } from '../control/contract/snapshot';
+
 /** 0 is success; anything else is a positive errno of `Errno`. */
 export type ErrnoCode = number;
 
@@ -113,12 +115,8 @@ export interface Disks {
 
 // --- network
 
-/** As on the command line: family `ipv4`, `ipv6`, `ssocks` or `sdp`; host without brackets. */
-export interface Endpoint {
-  readonly family: string;
-  readonly host: string;
-  readonly port: number;
-}
+/** As on the command line: numeric host without brackets. */
+export type Endpoint = SocketAddress;
 export interface StreamReceiver {
   /** `bytes` belongs to the receiver from now on: the port does not write there again. */
   onBytes(bytes: Uint8Array): void;

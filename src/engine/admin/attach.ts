@@ -1,0 +1,231 @@
+/** Attach a disk (engine.md 9.1): open and check, take over its meta-data, agree with the connected peers. */
+import { ErrorCode, isSuccess, StateCode } from '../../control/contract/codes';
+import { DiskState, diskStateName, Role } from '../../control/contract/states';
+import { type Attach } from '../../control/contract/requests';
+import { DeviceFlag, PeerFlag } from '../../metadata/superblock-flags';
+import { diskOptions } from '../apply-options';
+import { type BackingDevice } from '../data/backing-device';
+import { type AttachFailure } from '../data/open-backing';
+import { type Device, type Resource, wantsBitmap } from '../objects';
+import { logLine } from '../state/object-log';
+import { afterDeferred, changeState } from '../state/transaction';
+import { whenStateChanges } from '../state/waiters';
+import { changeClusterWide } from '../twopc/coordinator';
+import { changeWord } from '../twopc/change-words';
+import { nodeBit } from '../node-mask';
+import { type Answer, OK, refuse } from './answer';
+import { determineSize, sizeText } from './device-size';
+
+export function attach(device: Device, request: Attach, answer: Answer): void {
+  if (device.now.disk > DiskState.Diskless || device.backing !== undefined || device.attaching) {
+    return answer(refuse(ErrorCode.DiskConfigured));
+  }
+  device.attaching = true;
+  device.diskOptions = diskOptions(request.options);
+  const fail = (failure: AttachFailure): void => {
+    device.attaching = false;
+    device.diskOptions = undefined;
+    answer(refuse(failure.code, ...(failure.info === undefined ? [] : [failure.info])));
+  };
+  device.resource.host.dataActions.openBacking(device, request, {
+    onAttachFailed: fail,
+    onBackingOpened: (backing) => takeOver(device, backing, answer),
+  });
+}
+
+function abandon(
+  device: Device,
+  backing: BackingDevice,
+  code: number,
+  info: string | undefined,
+  answer: Answer,
+): void {
+  changeState(device.resource, { hard: true }, () => {
+    device.next.disk = DiskState.Diskless;
+  });
+  for (const peerDevice of device.peerDevices) peerDevice.bitmapSlot = -1;
+  backing.close(() => {
+    device.attaching = false;
+    device.backing = undefined;
+    device.diskOptions = undefined;
+    answer(refuse(code, ...(info === undefined ? [] : [info])));
+  });
+}
+
+function takeOver(device: Device, backing: BackingDevice, answer: Answer): void {
+  const { resource } = device;
+  const code = changeState(resource, { tag: 'attach', verbose: true }, () => {
+    device.next.disk = DiskState.Attaching;
+  });
+  if (!isSuccess(code)) return abandon(device, backing, code, undefined, answer);
+  device.backing = backing;
+  const refusal = adoptMetadata(device, backing);
+  if (refusal !== undefined) return abandon(device, backing, refusal.code, refusal.info, answer);
+  logLine(device, 'info', `Maximum number of peer devices = ${backing.superblock.bmMaxPeers}`);
+  resource.host.dataActions.writeOrderingChanged(resource);
+  const size = determineSize(device);
+  const stored = backing.superblock.effectiveSize;
+  if (stored > 0 && size < stored && backing.superblock.flags & DeviceFlag.CONSISTENT) {
+    const info =
+      `To-be-attached device has last effective > current size, and is consistent\n` +
+      `(${stored} > ${size} sectors). Refusing to attach.`;
+    return abandon(device, backing, ErrorCode.ImplicitShrink, info, answer);
+  }
+  resource.host.dataActions.loadBitmap(device, stored > 0 ? Math.min(stored, size) : size, (error) => {
+    if (error !== 0) return abandon(device, backing, ErrorCode.MetaIo, undefined, answer);
+    if (stored > 0 && size > stored) resource.host.dataActions.resizeBitmap(device, size, true);
+    setSize(device, size);
+    afterRecovery(device, backing);
+    negotiate(device, answer);
+  });
+}
+
+function setSize(device: Device, size: number): void {
+  if (device.size === size) return;
+  device.size = size;
+  logLine(device, 'info', `size = ${sizeText(size)}`);
+  device.resource.host.deviceResized(device);
+}
+
+/** Flags, member set, dagtag and bitmap slots from the superblock. */
+function adoptMetadata(device: Device, backing: BackingDevice): AttachFailure | undefined {
+  const { resource } = device;
+  const { superblock } = backing;
+  if (superblock.nodeId === -1) {
+    superblock.nodeId = resource.nodeId;
+    backing.markDirty();
+  } else if (superblock.nodeId !== resource.nodeId) {
+    return {
+      code: ErrorCode.MetaInvalid,
+      info: `ambiguous node id: meta-data: ${superblock.nodeId}, config: ${resource.nodeId}`,
+    };
+  }
+  const dagtag = superblock.peers.reduce(
+    (newest, slot) => (slot.bitmapDagtag > newest ? slot.bitmapDagtag : newest),
+    0n,
+  );
+  resource.dagtag = Math.max(resource.dagtag, Number(dagtag));
+  const slots = allocateSlots(device, backing);
+  if (slots !== undefined) return slots;
+  const { flags } = superblock;
+  const onlyMember = superblock.members === nodeBit(resource.nodeId);
+  device.restoreQuorum =
+    onlyMember && (flags & DeviceFlag.HAVE_QUORUM) !== 0 && (flags & DeviceFlag.WAS_UP_TO_DATE) !== 0;
+  const wasPrimary = (flags & DeviceFlag.CRASHED_PRIMARY) !== 0;
+  const continues =
+    (resource.now.role === Role.Primary && resource.now.suspNoData) ||
+    device.exposedUuid !== 0n ||
+    device.newCurrentUuidOwed;
+  device.crashedPrimary = wasPrimary && !continues;
+  device.primaryLostQuorum = (flags & DeviceFlag.PRIMARY_LOST_QUORUM) !== 0;
+  return undefined;
+}
+
+/** Every configured peer that wants a bitmap gets a slot, kept or new. */
+function allocateSlots(device: Device, backing: BackingDevice): AttachFailure | undefined {
+  const { superblock } = backing;
+  const own = superblock.peers[device.resource.nodeId];
+  if (own !== undefined && own.bitmapIndex >= 0) {
+    return {
+      code: ErrorCode.InvalidRequest,
+      info: 'There is a bitmap for my own node id' + ` (${device.resource.nodeId})`,
+    };
+  }
+  const used = new Set(superblock.peers.map((slot) => slot.bitmapIndex).filter((index) => index >= 0));
+  const wanting = device.peerDevices.filter((peer) => wantsBitmap(peer)).reverse();
+  const missing = wanting.filter((peer) => (superblock.peers[peer.peerNodeId]?.bitmapIndex ?? -1) < 0);
+  const available = superblock.bmMaxPeers - used.size;
+  if (missing.length > available) {
+    return {
+      code: ErrorCode.InvalidRequest,
+      info: `Not enough free bitmap slots (available=${available}, needed=${missing.length})`,
+    };
+  }
+  for (const peer of wanting) {
+    const slot = superblock.peers[peer.peerNodeId];
+    if (slot === undefined) continue;
+    if (slot.bitmapIndex < 0) {
+      slot.bitmapIndex = lowestFree(used, superblock.bmMaxPeers);
+      used.add(slot.bitmapIndex);
+      backing.markDirty();
+    }
+    slot.flags |= PeerFlag.HAVE_BITMAP | PeerFlag.NODE_EXISTS;
+    peer.bitmapSlot = slot.bitmapIndex;
+  }
+  return undefined;
+}
+function lowestFree(used: ReadonlySet<number>, count: number): number {
+  for (let index = 0; index < count; index++) if (!used.has(index)) return index;
+  return -1;
+}
+
+/** What a crash or a set flag demands before the disk may be used (engine.md 9.1). */
+function afterRecovery(device: Device, backing: BackingDevice): void {
+  const { flags } = backing.superblock;
+  const { dataActions } = device.resource.host;
+  if (
+    device.crashedPrimary &&
+    (flags & DeviceFlag.PRIMARY_IND) !== 0 &&
+    (flags & DeviceFlag.AL_DISABLED) !== 0
+  ) {
+    logLine(device, 'info', 'AL disabled at crash: all blocks out of sync (aka FullSync)');
+    dataActions.setAllSlots(device);
+  }
+  for (const peerDevice of device.peerDevices) {
+    const slot = backing.superblock.peers[peerDevice.peerNodeId];
+    if (slot === undefined || (slot.flags & PeerFlag.FULL_SYNC) === 0) continue;
+    logLine(peerDevice, 'info', 'Assuming that all blocks are out of sync (aka FullSync)');
+    if (peerDevice.bitmapSlot >= 0) dataActions.setSlot(device, peerDevice.bitmapSlot);
+    slot.flags &= ~PeerFlag.FULL_SYNC;
+    backing.markDirty();
+  }
+  dataActions.trySuspendActivityLog(device);
+}
+
+function negotiate(device: Device, answer: Answer): void {
+  const { resource } = device;
+  changeClusterWide(
+    resource,
+    {
+      kind: 'change',
+      options: { tag: 'attach', verbose: true },
+      volume: device.vnr,
+      target: undefined,
+      edit: () => {
+        device.next.disk = DiskState.Negotiating;
+      },
+      word: () => changeWord({ disk: DiskState.Negotiating }),
+    },
+    (code, infoTexts) => {
+      device.attaching = false;
+      const { backing } = device;
+      if (!isSuccess(code) && backing !== undefined) {
+        const info =
+          code === StateCode.RefusedByPeer
+            ? 'Probably this node is marked as intentional diskless on a peer'
+            : infoTexts[0];
+        return abandon(device, backing, code, info, answer);
+      }
+      whenNegotiated(device, resource, answer);
+    },
+  );
+}
+const isUndecided = (disk: DiskState): boolean =>
+  disk === DiskState.Attaching || disk === DiskState.Negotiating || disk === DiskState.Detaching;
+
+function whenNegotiated(device: Device, resource: Resource, answer: Answer): void {
+  const decide = (): boolean => {
+    const { disk } = device.now;
+    if (isUndecided(disk)) return false;
+    afterDeferred(resource, () => {
+      if (disk > DiskState.Negotiating) {
+        device.options = { ...device.options, intentionalDiskless: false };
+        return answer(OK);
+      }
+      const info = `attach negotiation ended in unexpected state ${diskStateName(disk)}`;
+      answer(refuse(ErrorCode.DataNotCurrent, info));
+    });
+    return true;
+  };
+  if (!decide()) whenStateChanges(resource, decide);
+}
