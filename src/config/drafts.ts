@@ -132,10 +132,11 @@ export function newSectionOptions(): SectionOptionsDraft {
   };
 }
 
-export function newConfig(): ConfigDraft {
+export function newConfig(nodeName: string): ConfigDraft {
   return {
     display: '',
     file: '',
+    nodeName,
     global: {
       present: false,
       disableIpVerification: false,

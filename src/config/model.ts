@@ -248,6 +248,8 @@ export interface Config {
   /** Name given on the command line (`STDIN` for `-`) and canonical name of the main file. */
   readonly display: string;
   readonly file: string;
+  /** The name this host has, or pretends to have. */
+  readonly nodeName: string;
   readonly global: GlobalOptions;
   readonly common: CommonSection | undefined;
   /** In file order. */
