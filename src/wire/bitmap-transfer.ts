@@ -63,6 +63,21 @@ class Progress {
     this.statistics.rleBytes += this.header + payload;
   }
 
+  /** The kernel's log line about the transfer; null if compression gained nothing. */
+  describe(direction: 'send' | 'receive'): string | null {
+    const { plainPackets, plainBytes, rlePackets, rleBytes } = this.statistics;
+    const total = plainBytes + rleBytes;
+    const room = LIMIT.BITMAP_PACKET - this.header;
+    // As the kernel estimates it: it divides words by bytes.
+    const plain = this.header * (Math.ceil(this.words / room) + 1) + this.words * 8;
+    if (total === 0 || total >= plain) return null;
+    const saved = 1000 - Math.floor((1000 * total) / plain);
+    return (
+      `${direction} bitmap stats [Bytes(packets)]: plain ${plainBytes}(${plainPackets}), ` +
+      `RLE ${rleBytes}(${rlePackets}), total ${total}; compression: ${Math.floor(saved / 10)}.${saved % 10}%`
+    );
+  }
+
   afterPlain(bytes: number): void {
     this.word += bytes / 8;
     this.bit = Math.min(this.word * 64, this.bits);
@@ -90,6 +105,11 @@ export class BitmapSender {
 
   get statistics(): Readonly<BitmapStatistics> {
     return this.progress.statistics;
+  }
+
+  /** Log line for after the transfer, or null: see Progress.describe. */
+  describe(): string | null {
+    return this.progress.describe('send');
   }
 
   /** The next packet to send (with memory of its own), or null after the last. */
@@ -125,6 +145,11 @@ export class BitmapReceiver {
 
   get statistics(): Readonly<BitmapStatistics> {
     return this.progress.statistics;
+  }
+
+  /** Log line for after the transfer, or null: see Progress.describe. */
+  describe(): string | null {
+    return this.progress.describe('receive');
   }
 
   /** Merges one packet. A reason is a protocol error: drop the connection. */

@@ -10,7 +10,8 @@ export type WireFault = { readonly type: 'fault' } & (
       readonly fault: 'bad-magic';
       readonly magic: number;
       readonly protocol: number;
-      readonly headerSize: number;
+      /** 80, 95 or 100 if it is the magic of another protocol, else what the kernel logs for none: -22. */
+      readonly headerVersion: number;
     }
   | { readonly fault: 'bad-padding' }
   /** A number no packet has, or one that does not belong on this stream. */
@@ -34,7 +35,7 @@ export function describeFault(fault: WireFault, stream: Stream): string {
     case 'bad-magic':
       return (
         `Wrong magic value 0x${fault.magic.toString(16).padStart(8, '0')} in protocol version ` +
-        `${fault.protocol}, ${fault.headerSize} [${stream}]`
+        `${fault.protocol}, ${fault.headerVersion} [${stream}]`
       );
     case 'bad-padding':
       return 'Header padding is not zero';

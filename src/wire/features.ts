@@ -25,8 +25,6 @@ export const FEATURE = {
   RECONCILE_RECONNECT: 0x200,
 } as const;
 
-export type FeatureName = keyof typeof FEATURE;
-
 /** What the codecs must know about a connection. `protocol` 0 means: not agreed yet. */
 export interface WireContext {
   readonly protocol: number;
@@ -97,16 +95,4 @@ export function agreeOnProtocol(mine: ProtocolOffer, peer: ProtocolOffer): Agree
         'incompatible DRBD 9 dialects: protocol 121 with feature RESYNC_DAGTAG; upgrade via DRBD 9.2.16',
     };
   return { agreed: true, protocol, features };
-}
-
-/** Names of the set flags in ascending order; unknown bits as one hex number at the end. */
-export function featureNames(features: number): string[] {
-  const names: string[] = [];
-  let rest = features;
-  for (const [name, bit] of Object.entries(FEATURE)) {
-    if (features & bit) names.push(name);
-    rest &= ~bit;
-  }
-  if (rest !== 0) names.push(`0x${(rest >>> 0).toString(16)}`);
-  return names;
 }

@@ -241,8 +241,8 @@ export class PacketReader {
     if (kind === 0 || !this.kindFits(kind)) {
       const { protocol } = this.context;
       const magic = this.view.getUint32(this.at);
-      const headerSize = protocol >= 100 ? 16 : 8;
-      return this.fail({ type: 'fault', fault: 'bad-magic', magic, protocol, headerSize });
+      const headerVersion = kind === 0 ? -22 : kind;
+      return this.fail({ type: 'fault', fault: 'bad-magic', magic, protocol, headerVersion });
     }
     if (kind === 100 && !this.ensure(16)) return 'more';
     this.headerKind = kind;

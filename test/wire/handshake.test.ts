@@ -1,13 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { authMessage } from '../../src/wire/auth';
 import { packetBytes } from '../../src/wire/encode';
-import {
-  agreeOnProtocol,
-  featureNames,
-  maxBioSize,
-  maxDiscardSize,
-  NO_VOLUME,
-} from '../../src/wire/features';
+import { agreeOnProtocol, maxBioSize, maxDiscardSize, NO_VOLUME } from '../../src/wire/features';
 import { splitDigest } from '../../src/wire/packets';
 import {
   allNodesBut,
@@ -64,8 +58,7 @@ describe('agreement', () => {
     expect(agreeOnProtocol(us, offer(86, 121, 0x0f))).toMatchObject({ agreed: true, protocol: 121 });
   });
 
-  test('names and limits that follow', () => {
-    expect(featureNames(0x425)).toEqual(['TRIM', 'WSAME', 'TWOPC_V2', '0x400']);
+  test('limits that follow', () => {
     expect([90, 95, 100, 124].map(maxBioSize)).toEqual([32768, 131072, 1048576, 1048576]);
     expect([maxDiscardSize(0), maxDiscardSize(4)]).toEqual([4 << 20, 128 << 20]);
   });

@@ -39,7 +39,7 @@ function dataPacket(bytes: number): Packet {
 
 describe('faults', () => {
   test('a wrong magic, in the kernel’s words', () => {
-    const text = 'Wrong magic value 0x48545450 in protocol version 124, 16 [data]';
+    const text = 'Wrong magic value 0x48545450 in protocol version 124, -22 [data]';
     expect(faultOf('data', Buffer.from('HTTP/1.1 400 Bad Request'))).toBe(text);
     expect(faultOf('control', Buffer.from('HTTP/1.1 400'))).toBe(text.replace('data', 'control'));
   });
@@ -66,7 +66,7 @@ describe('faults', () => {
     const h80 = packetBytes({ type: 'P_UNPLUG_REMOTE', volume: 0 }, { protocol: 86, features: 0 });
     expect(faultOf('data', h80)).toContain('Wrong magic value 0x83740267');
     expect(faultOf('data', header(7, 0), { protocol: 96, features: 0 })).toContain(
-      '0x8620ec20 in protocol version 96, 8',
+      '0x8620ec20 in protocol version 96, 100',
     );
     const early = readerWith('control', packetBytes(PING, CONTEXT), { protocol: 0, features: 0 });
     expect(early.next()).toBe('packet');
