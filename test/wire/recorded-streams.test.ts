@@ -155,3 +155,42 @@ test('how a stream is cut into chunks changes nothing', () => {
   }
   expect(packets).toBeGreaterThanOrEqual(15000);
 });
+
+test('recorded streams with damaged bytes end in packets, a wait, or one fault', () => {
+  const names = recordingNames().filter((_, i) => i % 5 === 0);
+  const streams = names.flatMap((name) => loadRecording(name).streams).filter((one) => one.bytes.length > 0);
+  // Fixed steps instead of chance: a failure can be repeated.
+  let random = 12345;
+  const below = (n: number): number => {
+    random = (Math.imul(random, 1103515245) + 12345) >>> 0;
+    return random % n;
+  };
+  const ends = new Map<string, number>();
+  for (let round = 0; round < 3000; round++) {
+    const stream = streams[below(streams.length)];
+    if (stream === undefined) throw new Error('no streams');
+    const from = below(stream.bytes.length);
+    const bytes = stream.bytes.slice(below(2) ? from : 0, from + 2000);
+    for (let i = 0; i <= below(4); i++) bytes[below(bytes.length)] = below(256);
+    const reader = new PacketReader(stream.stream);
+    reader.push(bytes);
+    let status = reader.next();
+    for (; status === 'packet'; status = reader.next()) {
+      const packet = reader.packet();
+      ends.set(packet.type === 'fault' ? packet.fault : 'packet', 1);
+      if (reader.command === PACKETS.P_CONNECTION_FEATURES.number) reader.setContext(stream.agreed);
+    }
+    const end = reader.fault?.fault ?? status;
+    ends.set(end, (ends.get(end) ?? 0) + 1);
+  }
+  expect([...ends.keys()].sort()).toEqual(
+    expect.arrayContaining([
+      'bad-length',
+      'bad-magic',
+      'bad-padding',
+      'more',
+      'packet',
+      'unexpected-command',
+    ]),
+  );
+});
