@@ -1,0 +1,67 @@
+/** What a decided resync does to the bitmap before it starts (engine.md 5.9 step 12). */
+import { UUID_JUST_CREATED } from '../../metadata/superblock-flags';
+import { type PeerDevice } from '../objects';
+import { isSync } from '../state/derived';
+import { logLine } from '../state/object-log';
+import { setBitmapUuid } from '../uuid/generation';
+import { type Strategy } from './strategy';
+
+export function prepareBitmap(
+  peerDevice: PeerDevice,
+  strategy: Strategy,
+  current: { readonly self: bigint; readonly peer: bigint },
+): void {
+  if (strategy.kind !== 'source' && strategy.kind !== 'target') return;
+  const { device, bitmapSlot } = peerDevice;
+  const { dataActions } = peerDevice.resource.host;
+  if (bitmapSlot < 0) return;
+  switch (strategy.how) {
+    case 'if-both-failed':
+    case 'use-bitmap':
+      return;
+    case 'set-bitmap':
+      setBitmap(peerDevice, strategy.kind, current);
+      break;
+    case 'copy-other-bitmap': {
+      const slot = device.backing?.slotOf(strategy.node) ?? -1;
+      if (slot >= 0) {
+        const text = `Copying bitmap of peer node_id=${strategy.node} (bitmap_index=${slot})`;
+        logLine(peerDevice, 'info', text);
+        dataActions.copySlot(device, slot, bitmapSlot);
+      } else {
+        logLine(
+          peerDevice,
+          'info',
+          `Setting all bitmap bits, day0 bm not available node_id=${strategy.node}`,
+        );
+        dataActions.setSlot(device, bitmapSlot);
+      }
+      break;
+    }
+    case 'clear-bitmap':
+      logLine(peerDevice, 'info', `Resync source provides bitmap (node_id=${strategy.node})`);
+      dataActions.clearSlot(device, bitmapSlot);
+      break;
+  }
+  dataActions.writeBitmap(device);
+}
+
+function setBitmap(
+  peerDevice: PeerDevice,
+  side: 'source' | 'target',
+  current: { readonly self: bigint; readonly peer: bigint },
+): void {
+  const { device, bitmapSlot } = peerDevice;
+  const { dataActions } = peerDevice.resource.host;
+  if (current.self === UUID_JUST_CREATED) {
+    if (device.peerDevices.some((other) => other !== peerDevice && isSync(other.now.repl))) return;
+    logLine(peerDevice, 'info', 'Setting and writing the whole bitmap, fresh node');
+    dataActions.setAllSlots(device);
+    return;
+  }
+  logLine(peerDevice, 'info', 'Setting and writing one bitmap slot, after drbd_sync_handshake');
+  dataActions.setSlot(device, bitmapSlot);
+  if (side === 'source' && current.peer !== UUID_JUST_CREATED) {
+    setBitmapUuid(device, peerDevice.peerNodeId, current.peer);
+  }
+}
