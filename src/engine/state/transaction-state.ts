@@ -1,14 +1,10 @@
-import { type StateChange } from './state-change';
-
 /** Looks at the state again after a committed change; true = satisfied, not asked again. */
 export interface StateWaiter {
   readonly check: () => boolean;
   removed: boolean;
 }
 /** Work that follows a commit, in strict order (engine.md 2.7). */
-export type DeferredWork =
-  | { readonly kind: 'change'; readonly change: StateChange }
-  | { readonly kind: 'call'; readonly call: () => void };
+export type DeferredWork = () => void;
 
 /** Per resource: what the transaction pipeline (transaction.ts) keeps between transactions. */
 export class TransactionState {

@@ -5,7 +5,7 @@ import { UUID_FLAG } from '../../wire/uuids110';
 import { type PeerDevice, type Resource } from '../objects';
 import { type ChangeOptions } from './change-options';
 import { runDeferred } from './deferred';
-import { queueCall, queueChange } from './deferred-queue';
+import { queueDeferred } from './deferred-queue';
 import { failsRequests, hasAccessibleData, isSuspended, isUnstableForIo } from './derived';
 import { updateExposedUuids } from './exposed-uuid';
 import { finishChange } from './finish-actions';
@@ -108,7 +108,7 @@ function afterCommit(change: StateChange): void {
   );
   if (connects) releaseUuidLocks(resource);
   resource.host.dataActions.stateCommitted(change);
-  queueChange(change, (queued) => runDeferred(queued, changeState));
+  queueDeferred(resource, () => runDeferred(change, changeState));
   wakeStateWaiters(resource);
 }
 
@@ -143,5 +143,5 @@ function discardEdits(resource: Resource): void {
  * engine.md 2.1.
  */
 export function afterDeferred(resource: Resource, done: () => void): void {
-  queueCall(resource, done, (change) => runDeferred(change, changeState));
+  queueDeferred(resource, done);
 }
