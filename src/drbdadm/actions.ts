@@ -209,7 +209,7 @@ const lowerResource: Action = (scope) => {
   const lower = scope.resource.stacked ? scope.resource.me?.lower : undefined;
   if (lower === undefined) {
     const lines = ['sh-lower-resource only available in stacked mode'];
-    return [{ kind: 'complain', lines, code: 1 }];
+    return [{ kind: 'complain', lines, code: 1, ends: true }];
   }
   return printLine(lower.name);
 };

@@ -330,6 +330,10 @@ function planSelected(planner: Planner, bare: boolean): void {
     return;
   }
   if (report(planner, services.validate(config, isDump(planner)))) return;
+  if (!config.valid) {
+    end(planner, [], 10);
+    return;
+  }
   if (line.names.length === 0 || line.names[0] === 'all') planAll(planner);
   else planNamed(planner);
 }

@@ -61,7 +61,7 @@ const expert = { level: 'expert' } as const;
 const configuring: readonly CommandDescription[] = [
   command('attach', { ...volume, marks: 'd', limit: 'medium', context: 'attach' }),
   command('disk-options', { ...volume, marks: 'd', limit: 'medium', context: 'attach' }),
-  command('detach', { ...volume, limit: 'medium', context: 'detach_cmd' }),
+  command('detach', { ...volume, marks: 'd', limit: 'medium', context: 'detach_cmd' }),
   command('new-peer', { marks: 'pi', context: 'new_peer' }),
   command('del-peer', { marks: 'pi', context: 'disconnect_cmd' }),
   command('new-path', { marks: 'pti', context: 'path_cmd' }),

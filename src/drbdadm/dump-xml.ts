@@ -73,7 +73,8 @@ function addressElement(name: string, address: Address | undefined): string {
 }
 
 function metaDiskElement(depth: number, volume: Volume): string {
-  if (volume.metaDisk === undefined) return '';
+  const implied = volume.disk === 'none' && volume.metaDiskOrigin === undefined;
+  if (volume.metaDisk === undefined || implied) return '';
   const index = volume.metaIndex;
   const numbered = index !== undefined && /^\d+$/.test(index);
   const attribute = numbered ? ` index="${index}"` : '';

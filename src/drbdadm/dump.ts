@@ -171,8 +171,7 @@ function hostText(host: Host, settings: DumpSettings): string {
   if (host.kind === 'generated' && !settings.verbose) return '';
   const stacked = host.kind === 'stacked';
   let text = hostOpening(host);
-  if (host.nodeId !== undefined && (settings.verbose || !host.nodeIdImplicit))
-    text += `${indent(2)}node-id ${host.nodeId};\n`;
+  if (host.nodeId !== undefined) text += `${indent(2)}node-id ${host.nodeId};\n`;
   text += section(2, 'options', host.options);
   for (const volume of host.volumes) {
     if (settings.verbose || (wasWritten(volume) && !(stacked && volume.implicit)))

@@ -188,6 +188,7 @@ export class PlanExecutor {
         return 0;
       case 'complain':
         for (const line of step.lines) output.stderr(`${line}\n`);
+        if (step.ends === true) throw new ProgramEnd(step.code);
         return step.code;
       case 'fall-back':
         return this.fallBack(step);

@@ -28,7 +28,13 @@ export interface BackEndCall {
 export type Step =
   | { readonly kind: 'call'; readonly call: BackEndCall }
   | { readonly kind: 'print'; readonly text: string }
-  | { readonly kind: 'complain'; readonly lines: readonly string[]; readonly code: number }
+  /** Messages; with `ends` the program ends at once with the code. */
+  | {
+      readonly kind: 'complain';
+      readonly lines: readonly string[];
+      readonly code: number;
+      readonly ends?: boolean;
+    }
   /** `first`, and if it fails in a way that does not forbid it, `second` (drbdadm.md 7.6). */
   | {
       readonly kind: 'fall-back';

@@ -156,14 +156,14 @@ function load(line: CommandLine, io: DrbdadmIo, nodeName: string): LoadResult {
   });
 }
 
-function planServices(line: CommandLine, io: DrbdadmIo, nodeName: string): PlanServices {
+function planServices(line: CommandLine, config: Config, io: DrbdadmIo, nodeName: string): PlanServices {
   const room = configuration();
   const isBindable = bindableAddressFinder();
   const skipNet = line.backEndTexts.some((entry) => entry.text === '--skip-net');
-  const unchecked = (line.dryRun && !io.terminal) || skipNet;
+  const unchecked = config.global.disableIpVerification || (line.dryRun && !io.terminal) || skipNet;
   return {
     nodeName,
-    validate: (config, dump) => room.validateResources(config, { dump }),
+    validate: (checked, dump) => room.validateResources(checked, { dump, terminal: io.terminal }),
     resolvePeers: (resource) => room.resolvePeers(resource),
     verifyAddresses: (resource) =>
       unchecked ? { diagnostics: [], exitCode: undefined } : room.verifyAddresses(resource, isBindable),
@@ -214,7 +214,7 @@ async function makePlan(
   io: DrbdadmIo,
   nodeName: string,
 ): Promise<Plan | number> {
-  const services = planServices(line, io, nodeName);
+  const services = planServices(line, config, io, nodeName);
   const context = await adjustContext(line, config, io);
   if ('exitCode' in context) return context.exitCode;
   const nodeIdKnown = io.env.DRBD_MY_NODE_ID !== undefined;

@@ -22,13 +22,18 @@ interface Golden {
 
 // Committed counts: more is progress, less is a regression.
 const expectedRuns = 2431;
-const expectedEqual = 0;
-const expectedEqualMessages = 0;
+const expectedEqual = 2431;
+const expectedEqualMessages = 2431;
 
 const file = path.join(__dirname, '../../fixtures/drbdadm/golden-9.34.json.gz');
 
 function latin1(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/** What we say about legacy forms and the real tool does not. */
+function withoutLegacyWarnings(stderr: string): string {
+  return stderr.replace(/^.*: Warning: .* is deprecated, write .*\n/gm, '');
 }
 
 test('2,431 recorded runs of drbdadm 9.34: standard output and exit code are the same', async () => {
@@ -55,7 +60,7 @@ test('2,431 recorded runs of drbdadm 9.34: standard output and exit code are the
         if (same) equal += 1;
         else differing.push(`${name}: [${run.node}] ${run.args.join(' ')}`);
         const messages = withoutAnnouncement(here(run.stderr)).trimEnd();
-        if (answer.stderr.trimEnd() === messages) equalMessages += 1;
+        if (withoutLegacyWarnings(answer.stderr).trimEnd() === messages) equalMessages += 1;
         else if (process.env.UDRBD_SHOW_MESSAGES)
           differing.push(`message ${name}: [${run.node}] ${run.args.join(' ')}`);
       }
