@@ -46,7 +46,7 @@ function familyOf(token: Token | undefined): AddressFamily {
   }
 }
 
-const MAX_PORT = 65535;
+export const MAX_PORT = 65535;
 
 /** Reads an address; the port is checked. */
 export function readAddress(reading: Reading, node: AddressNode): Address {

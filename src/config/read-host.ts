@@ -2,7 +2,7 @@ import { lineOf, textOf } from '../language/tokens';
 import { type HostItem, type HostNode, type NodeIdNode } from '../language/tree';
 import { type HostDraft, newHost, type ResourceDraft } from './drafts';
 import { type Address, type HostKind } from './model';
-import { checkRange, readAddress } from './read-address';
+import { checkRange, MAX_PORT, readAddress } from './read-address';
 import { listedRules, readOptions } from './read-options';
 import { readProxy } from './read-proxy';
 import { lineOrigin, type Reading, statementOrigin } from './reading';
@@ -59,8 +59,6 @@ function readItem(reading: Reading, item: HostItem, resource: ResourceDraft, hos
       }
       claimStatement(reading, resource, host, 'address');
       host.address = readAddress(reading, item.address);
-      // The real tool checks the port of this statement a second time.
-      if (host.kind !== 'stacked') checkRange(reading, 'port', item.address.port, 1, 65535);
       return;
     case 'node-id':
       claimStatement(reading, resource, host, 'node-id');
@@ -145,5 +143,11 @@ export function readHost(reading: Reading, node: HostNode, resource: ResourceDra
   }
   reading.section = lineOf(start);
   resource.hosts.push(host);
-  for (const item of node.items) readItem(reading, item, resource, host);
+  node.items.forEach((item, index) => {
+    readItem(reading, item, resource, host);
+    // Behind the semicolon the real tool checks the port a second time.
+    const next = node.items[index + 1];
+    const complete = next?.kind !== 'error' || next.expected !== ';';
+    if (item.kind === 'address' && complete) checkRange(reading, 'port', item.address.port, 1, MAX_PORT);
+  });
 }

@@ -1,4 +1,4 @@
-import { type OrMethodOpts } from 'chevrotain';
+import { type ConsumeMethodOpts, type OrMethodOpts, type TokenType } from 'chevrotain';
 import {
   Colon,
   Integer,
@@ -103,6 +103,11 @@ export class ConfigGrammar extends SectionGrammar {
   constructor(validate = false) {
     super(validate);
     this.performSelfAnalysis();
+  }
+
+  /** What is expected as the first of several names: an empty list is reported in another way than a wrong token. */
+  private firstName(end: TokenType, otherwise: ConsumeMethodOpts): ConsumeMethodOpts | undefined {
+    return this.LA(1).tokenType === end ? undefined : otherwise;
   }
 
   // ---- addresses
@@ -290,14 +295,13 @@ export class ConfigGrammar extends SectionGrammar {
   private readonly proxyAddress = this.RULE('proxyAddress', (): tree.ProxyAddressNode => {
     const keyword = this.OR([{ ALT: () => this.CONSUME(KInside) }, { ALT: () => this.CONSUME(KOutside) }]);
     const address = this.SUBRULE(this.address);
-    this.CONSUME(Semicolon);
-    return { kind: 'proxy-address', keyword, address };
+    return this.ended({ kind: 'proxy-address', keyword, address });
   });
 
   private readonly proxyOn = this.RULE('proxyOn', (): tree.ProxyNode => {
     const keyword = this.CONSUME(KProxy);
     this.CONSUME(KOn);
-    const names = [this.CONSUME(Str)];
+    const names = [this.CONSUME(Str, this.firstName(LBrace, expectNameOrBrace))];
     this.MANY1(() => {
       names.push(this.CONSUME1(Str));
     });
@@ -311,15 +315,13 @@ export class ConfigGrammar extends SectionGrammar {
   private readonly addressStatement = this.RULE('addressStatement', (): tree.AddressStatementNode => {
     const keyword = this.CONSUME(KAddress);
     const address = this.SUBRULE(this.address);
-    this.CONSUME(Semicolon);
-    return { kind: 'address', keyword, address };
+    return this.ended({ kind: 'address', keyword, address });
   });
 
   private readonly nodeId = this.RULE('nodeId', (): tree.NodeIdNode => {
     const keyword = this.CONSUME(KNodeId);
     const value = this.CONSUME(Integer);
-    this.CONSUME(Semicolon);
-    return { kind: 'node-id', keyword, value };
+    return this.ended({ kind: 'node-id', keyword, value });
   });
 
   private readonly hostItems: OrMethodOpts<tree.HostItem> = {
@@ -339,7 +341,7 @@ export class ConfigGrammar extends SectionGrammar {
 
   private readonly onHost = this.RULE('onHost', (): tree.HostNode => {
     const keyword = this.CONSUME(KOn);
-    const names = [this.CONSUME(Str)];
+    const names = [this.CONSUME(Str, this.firstName(LBrace, expectNameOrBrace))];
     this.MANY1(() => {
       names.push(this.CONSUME1(Str));
     });
@@ -544,7 +546,7 @@ export class ConfigGrammar extends SectionGrammar {
 
   private readonly meshHosts = this.RULE('meshHosts', (): tree.MeshHostsNode => {
     const keyword = this.CONSUME(KHosts);
-    const names = [this.CONSUME(Str)];
+    const names = [this.CONSUME(Str, this.firstName(Semicolon, expectNameOrSemicolon))];
     this.MANY(() => {
       names.push(this.CONSUME1(Str));
     });
@@ -568,8 +570,7 @@ export class ConfigGrammar extends SectionGrammar {
   private readonly protocol = this.RULE('protocol', (): tree.ProtocolNode => {
     const keyword = this.CONSUME(ProtocolWord);
     const value = this.OPTION(() => this.CONSUME(OptionValue));
-    this.CONSUME(Semicolon);
-    return { kind: 'protocol', keyword, value };
+    return this.ended({ kind: 'protocol', keyword, value });
   });
 
   private readonly templateFile = this.RULE('templateFile', (): tree.TemplateFileNode => {
@@ -630,8 +631,7 @@ export class ConfigGrammar extends SectionGrammar {
       { ALT: () => this.CONSUME(KTimeoutLong) },
     ]);
     const value = this.CONSUME(Integer);
-    this.CONSUME(Semicolon);
-    return { kind: 'global-number', keyword, value };
+    return this.ended({ kind: 'global-number', keyword, value });
   });
 
   private readonly globalFlag = this.RULE('globalFlag', (): tree.GlobalFlagNode => {

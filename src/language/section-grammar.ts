@@ -71,6 +71,7 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
   lastLine = 1;
   isProxyOption: (name: string) => boolean = () => false;
   private errorCount = 0;
+  private unfinished: unknown;
 
   constructor(validate = false) {
     super([...allTokenTypes], {
@@ -108,7 +109,10 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
     ending: Ending,
   ): Body<T> {
     const items: (T | tree.ErrorNode)[] = [];
-    const action = (): void => statement(items);
+    const action = (): void => {
+      statement(items);
+      if (this.unfinished !== undefined) this.throwUnfinished();
+    };
     for (;;) {
       try {
         this.MANY(action);
@@ -123,6 +127,26 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
         if (ending === 'end' && this.LA(1).tokenType === RBrace) this.SKIP_TOKEN();
       }
     }
+  }
+
+  /**
+   * The semicolon of a statement that is complete but for it: the statement stays in the tree, because the real tool
+   * checks its values before it misses the semicolon.
+   */
+  protected ended<T>(node: T): T {
+    try {
+      this.CONSUME(Semicolon);
+    } catch (error) {
+      if (this.RECORDING_PHASE) throw error;
+      this.unfinished = error;
+    }
+    return node;
+  }
+
+  private throwUnfinished(): never {
+    const error = this.unfinished;
+    this.unfinished = undefined;
+    throw error;
   }
 
   /** Notes a syntax error and skips the rest of the statement: to behind `;` or its block, or before `}`. */
@@ -156,12 +180,10 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
     }
   }
 
-  /** The name is kept when the semicolon is missing: an unknown name is reported first. */
   private optionStatement(items: tree.OptionItem[]): void {
     const name = this.CONSUME(OptionName);
     const value = this.OPTION(() => this.CONSUME(OptionValue));
-    items.push({ kind: 'option', name, value });
-    this.CONSUME(Semicolon);
+    items.push(this.ended({ kind: 'option', name, value }));
   }
 
   /** `{ NAME [VALUE]; ... }` behind the keyword of a section. */
@@ -229,7 +251,7 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
                 const name = this.CONSUME(BecomePrimaryWord);
                 const words: Token[] = [];
                 this.MANY1(() => {
-                  words.push(this.CONSUME(OptionValue));
+                  words.push(this.CONSUME1(OptionValue));
                 });
                 this.CONSUME1(Semicolon);
                 list.push({ kind: 'become-primary-on', name, words });
