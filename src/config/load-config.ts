@@ -2,7 +2,7 @@ import { type FileReader } from '../language/file-reader';
 import { machineFiles } from '../language/read-files';
 import { type ConfigDraft, newConfig } from './drafts';
 import { inheritOptions } from './inherit';
-import { type LoadOptions, type LoadResult } from './load';
+import { type LoadOptions, type LoadResult } from './load-types';
 import { ConfigReader } from './read-config';
 import { EXIT_CONFIG_INVALID, EXIT_EXEC_ERROR, Reporter, StopLoading } from './report';
 import { registerDrafts } from './resolve-peers';

@@ -6,7 +6,7 @@ import {
   type ResourceDraft,
 } from './drafts';
 import { sameHost } from './host-names';
-import { type Outcome } from './load';
+import { type Outcome } from './load-types';
 import { type OptionSetting, type Resource } from './model';
 import { EXIT_CONFIG_INVALID, Reporter, StopLoading } from './report';
 

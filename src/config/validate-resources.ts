@@ -1,5 +1,5 @@
 import { type HostDraft, type ResourceDraft } from './drafts';
-import { type Outcome, type ValidateOptions } from './load';
+import { type Outcome, type ValidateOptions } from './load-types';
 import { type Config } from './model';
 import { EXIT_CONFIG_INVALID, Reporter } from './report';
 import { draftOf } from './resolve-peers';

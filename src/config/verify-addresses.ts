@@ -1,4 +1,4 @@
-import { type Outcome } from './load';
+import { type Outcome } from './load-types';
 import { type Address, type Resource } from './model';
 import { EXIT_CONFIG_INVALID, Reporter } from './report';
 
