@@ -23,7 +23,7 @@ export interface DrbdsetupIo {
   /** Width of the terminal standard output is; absent if it is none. */
   readonly terminalColumns?: number;
   /** Standard input as a stream, for `events2 --poll`. */
-  readonly input?: NodeJS.ReadableStream;
+  input?(): NodeJS.ReadableStream;
   /** One connection for several calls; by default each call makes its own. */
   readonly connections?: ControlConnections;
 }

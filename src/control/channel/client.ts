@@ -88,6 +88,7 @@ export class ControlClient {
       return;
     }
     const id = this.nextId++;
+    this.socket.ref();
     this.socket.write(encodeMessage({ type: 'events', id, live }));
   }
 
@@ -97,6 +98,11 @@ export class ControlClient {
   }
   resume(): void {
     this.socket.resume();
+  }
+
+  /** True while requests can be sent. */
+  get usable(): boolean {
+    return this.failure === undefined;
   }
 
   close(): void {
@@ -118,6 +124,7 @@ export class ControlClient {
       const parts: ResourceSnapshot[] = [];
       const timer = setTimeout(() => {
         this.waiting.delete(id);
+        this.rest();
         reject(new ControlError('timeout', `no answer from the daemon within ${timeoutMs / 1000} s`));
       }, timeoutMs);
       this.waiting.set(id, {
@@ -131,8 +138,14 @@ export class ControlClient {
           reject(error);
         },
       });
+      this.socket.ref();
       this.socket.write(encode(id));
     });
+  }
+
+  /** An idle connection does not keep the process alive. */
+  private rest(): void {
+    if (this.waiting.size === 0 && this.reader === undefined) this.socket.unref();
   }
 
   private onLine(line: string): void {
@@ -175,6 +188,7 @@ export class ControlClient {
     const waiter = this.waiting.get(message.id);
     if (waiter !== undefined) {
       this.waiting.delete(message.id);
+      this.rest();
       waiter.resolve(message);
     } else if (message.type === 'dump-end') this.reader?.onDumpEnd();
   }

@@ -1,0 +1,67 @@
+// Stands in for the daemon: answers from a state, records requests.
+import { ControlError } from '../../src/control/channel/control-error';
+import { type EventReader } from '../../src/control/channel/client';
+import { dumpEvents, type ControlEvent } from '../../src/control/contract/events';
+import { type ControlReply, type ControlRequest } from '../../src/control/contract/requests';
+import { type ResourceSnapshot } from '../../src/control/contract/snapshot';
+import { runDrbdsetup, type ControlConnection, type DrbdsetupIo } from '../../src/drbdsetup/run';
+
+export interface Outcome {
+  readonly exit: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class FakeEngine {
+  readonly requests: ControlRequest[] = [];
+  /** Replies to give, first to last; success when there are none left. */
+  replies: ControlReply[] = [];
+  snapshots: readonly ResourceSnapshot[] = [];
+  /** Live events that follow the dump. */
+  live: readonly (readonly [seq: number, event: ControlEvent])[] = [];
+  /** Told to the reader after the live events; the stream stays open without. */
+  end: ControlError | undefined;
+  private reader: EventReader | undefined;
+
+  /** Runs drbdsetup against this engine. */
+  async run(argv: readonly string[], extra: Partial<DrbdsetupIo> = {}): Promise<Outcome> {
+    let [stdout, stderr] = ['', ''];
+    const exit = await runDrbdsetup(argv, {
+      stdout: (text) => (stdout += text),
+      stderr: (text) => (stderr += text),
+      env: { UDRBD_RUN_DIR: '/nonexistent' },
+      programName: 'drbdsetup',
+      connections: { connect: () => Promise.resolve(this.connection) },
+      ...extra,
+    });
+    return { exit, stdout, stderr };
+  }
+
+  private readonly connection: ControlConnection = {
+    request: (request) => {
+      this.requests.push(request);
+      return Promise.resolve(this.replies.shift() ?? { code: 101, infoTexts: [], timeoutType: 0 });
+    },
+    dump: (resource) =>
+      Promise.resolve(this.snapshots.filter(({ name }) => resource === undefined || name === resource)),
+    events: (live, reader) => {
+      this.reader = reader;
+      setImmediate(() => this.stream(live));
+    },
+    close: () => {
+      this.reader = undefined;
+    },
+  };
+
+  private stream(live: boolean): void {
+    for (const snapshot of this.snapshots) {
+      for (const event of dumpEvents(snapshot)) this.reader?.onEvent(event, 0);
+    }
+    this.reader?.onDumpEnd();
+    if (!live) return;
+    const events = this.live;
+    this.live = [];
+    for (const [seq, event] of events) this.reader?.onEvent(event, seq);
+    if (this.end !== undefined) this.reader?.onClosed(this.end);
+  }
+}
