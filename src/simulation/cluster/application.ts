@@ -101,6 +101,8 @@ export class Application {
     const record = history.issue(firstSector, sectors, zero);
     this.writes.set(record, { firstSector, sectors });
     histogram.count(kind);
+    const { trace } = this.cluster.world;
+    trace.line(() => `${this.node.name} application: ${kind} ${record.id} to ${firstSector}+${sectors}`);
     const bytes = zero ? undefined : taggedSectors(record.id, firstSector, sectors);
     const lives = this.cluster.livesOfAll();
     const waiter = {
@@ -122,6 +124,7 @@ export class Application {
   }
   private written(record: WriteRecord, error: ErrnoCode, lives: readonly number[]): void {
     const { cluster } = this;
+    cluster.world.trace.line(() => `${this.node.name} application: write ${record.id} ended, error ${error}`);
     if (error !== 0) {
       cluster.history.end(record);
       cluster.histogram.count(`write: errno ${error}`);

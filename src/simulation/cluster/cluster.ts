@@ -109,7 +109,10 @@ export class Cluster {
     }
     const log = one.door?.transferLogIsEmpty === true && two.door?.transferLogIsEmpty === true;
     if (this.settings.net.protocol !== 'C' && !log) return;
-    if (this.positions.meet(one.name, two.name) === 'split-brain') {
+    const meeting = this.positions.meet(one.name, two.name);
+    if (meeting !== 'same')
+      this.world.trace.line(() => `${one.name} and ${two.name} hold the same: ${meeting}`);
+    if (meeting === 'split-brain') {
       throw new Violation(
         `${one.name} and ${two.name} hold different acknowledged writes and call it in sync`,
       );

@@ -12,6 +12,8 @@ interface DiskPosition {
   current: Position;
   /** Whatever happens. */
   durable: Position;
+  /** What it held before its power failed: it may still hold that, and its generation is of that time. */
+  possible: Position;
   /** Its host stopped as Primary; until the disks meet again either side's last unflushed writes may win. */
   crashedAsPrimary: boolean;
   /** The operator said that this disk's changes do not matter. */
@@ -33,6 +35,7 @@ export class DiskPositions {
     this.disks.set(node, {
       current: start,
       durable: start,
+      possible: start,
       crashedAsPrimary: false,
       discardable: false,
     });
@@ -61,7 +64,7 @@ export class DiskPositions {
     const after = this.history.acknowledge(record, before);
     for (const node of nodes) {
       const disk = this.disk(node);
-      disk.current = after;
+      disk.current = disk.possible = after;
       disk.crashedAsPrimary = false;
     }
     if (apart === undefined || this.diverged) return undefined;
@@ -77,14 +80,23 @@ export class DiskPositions {
     disk.current = disk.durable;
     if (wasPrimary) disk.crashedAsPrimary = true;
   }
-  /** A node became Primary: from now on its data wins over that of a crashed Primary. */
+  /**
+   * A node became Primary: from now on its data wins over that of a crashed Primary, and if it is a crashed Primary
+   * itself over what others saw of it.
+   */
   promoted(node: string): void {
-    for (const [other, disk] of this.disks) if (other !== node) disk.crashedAsPrimary = false;
+    const winner = this.disk(node);
+    for (const disk of this.disks.values()) {
+      if (disk === winner) continue;
+      disk.crashedAsPrimary = false;
+      if (isAncestor(disk.current, winner.current) || !isAncestor(disk.current, winner.possible)) continue;
+      disk.current = disk.durable = disk.possible = winner.current;
+    }
   }
-  /** No disk holds anything that `node` does not hold. */
+  /** No disk holds, or may hold, anything that `node` did not hold. */
   isNewest(node: string): boolean {
-    const mine = this.current(node);
-    for (const disk of this.disks.values()) if (!isAncestor(disk.current, mine)) return false;
+    const mine = this.disk(node).possible;
+    for (const disk of this.disks.values()) if (!isAncestor(disk.possible, mine)) return false;
     return true;
   }
   discard(node: string): void {
@@ -95,6 +107,7 @@ export class DiskPositions {
   meet(one: string, two: string): Meeting {
     const [left, right] = [this.disk(one), this.disk(two)];
     if (left.current === right.current || samePosition(left.current, right.current)) {
+      left.possible = right.possible = left.current;
       left.crashedAsPrimary = right.crashedAsPrimary = false;
       return 'same';
     }
@@ -102,7 +115,7 @@ export class DiskPositions {
     const related = isAncestor(older.current, newer.current);
     if (related) {
       const to = older.crashedAsPrimary ? older.current : newer.current;
-      older.current = newer.current = to;
+      older.current = newer.current = older.possible = newer.possible = to;
       if (isAncestor(to, newer.durable)) newer.durable = to;
       older.durable = to;
       older.crashedAsPrimary = newer.crashedAsPrimary = false;
@@ -111,7 +124,7 @@ export class DiskPositions {
     const resolved = left.discardable !== right.discardable;
     const winner = left.discardable ? right : left;
     const loser = winner === left ? right : left;
-    loser.current = loser.durable = winner.current;
+    loser.current = loser.durable = loser.possible = winner.current;
     left.discardable = right.discardable = false;
     if (!resolved && !this.diverged) {
       this.diverged = true;

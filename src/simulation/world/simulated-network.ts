@@ -74,14 +74,17 @@ export class SimulatedNetwork implements StreamSurroundings {
 
   /** From now on nothing gets from `from` to `to`; nobody is told. */
   blackhole(from: string, to: string): void {
+    this.trace.line(() => `the link from ${from} to ${to} swallows everything`);
     this.link(from, to).blackholed = true;
   }
   heal(from: string, to: string): void {
+    this.trace.line(() => `the link from ${from} to ${to} heals`);
     this.link(from, to).blackholed = false;
     this.retryStalled();
   }
   /** Both ends of every stream between two addresses see a reset. */
   resetStreams(one: string, two: string): void {
+    this.trace.line(() => `streams between ${one} and ${two} are reset`);
     for (const stream of [...this.streams]) {
       const ends = [stream.local.host, stream.remote.host];
       if (ends.includes(one) && ends.includes(two)) this.later(stream, Errno.ECONNRESET);

@@ -1,8 +1,14 @@
-import { type ByteStream, type EnginePorts, Errno, type StreamReceiver } from '../../../src/engine/ports';
+import {
+  type ByteStream,
+  type Endpoint,
+  type EnginePorts,
+  Errno,
+  type StreamReceiver,
+} from '../../../src/engine/ports';
 import { World } from '../../../src/simulation/world/world';
 
-const here = { family: 'ipv4', host: '10.0.0.1', port: 7000 };
-const there = { family: 'ipv4', host: '10.0.0.2', port: 7000 };
+const here: Endpoint = { family: 'ipv4', host: '10.0.0.1', port: 7000 };
+const there: Endpoint = { family: 'ipv4', host: '10.0.0.2', port: 7000 };
 
 class Reader implements StreamReceiver {
   text = '';

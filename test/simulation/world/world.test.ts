@@ -1,4 +1,4 @@
-import { type EnginePorts, type StreamReceiver } from '../../../src/engine/ports';
+import { type Endpoint, type EnginePorts, type StreamReceiver } from '../../../src/engine/ports';
 import { World } from '../../../src/simulation/world/world';
 
 const port = 7000;
@@ -12,7 +12,7 @@ class Gossip {
     address: string,
     peers: readonly string[],
   ) {
-    const local = { family: 'ipv4', host: address, port };
+    const local: Endpoint = { family: 'ipv4', host: address, port };
     const receiver: StreamReceiver = {
       onBytes: (bytes) => this.remember(bytes[0] ?? 0),
       onClosed: () => undefined,
