@@ -6,6 +6,7 @@
  */
 import { type Attach } from '../control/contract/requests';
 import { type AttachWaiter } from './data/open-backing';
+import { type ConnectionState } from '../control/contract/states';
 import { type PeerDeviceStatistics } from '../control/contract/snapshot';
 import { type ExportedDevice } from './application-io';
 import { type NodeMask } from './node-mask';
@@ -40,7 +41,11 @@ export interface PeerActions {
   checkPeers(resource: Resource, done: () => void): void;
   pingPeer(connection: Connection, done: () => void): void;
   /** Drops the connection for an error on a stream: ProtocolError, NetworkFailure, ... (a ConnectionState). */
-  failConnection(connection: Connection, reason: number): void;
+  failConnection(connection: Connection, reason: ConnectionState): void;
+  /** StandAlone: trying again would end the same way. */
+  giveUpConnection(connection: Connection): void;
+  /** Counterpart of `connection.link.pauseData()`: goes on with the packets of the data stream. */
+  resumeReading(connection: Connection): void;
 
   /** Sends sizes, UUIDs and state of every volume: the exchange inside a connect transaction (engine.md 5.4). */
   beginHandshake(connection: Connection): void;

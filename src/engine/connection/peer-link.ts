@@ -65,6 +65,8 @@ export class PeerLink {
   stallTimer: TimerHandle | undefined;
   koCount = 0;
 
+  /** Bumped at each start: what was planned for an earlier attempt does not concern this one. */
+  attempt = 0;
   /** Bumped whenever the streams are dropped: late callbacks compare it. */
   generation = 0;
   private data: ByteStream | undefined;

@@ -73,6 +73,16 @@ export class Receiver {
     if (code < StateCode.Success) return;
     link.koCount = connection.options.koCount;
     link.phase = 'establishing';
+    link.attempt++;
+    if (!link.pauseBeforeRetry) return this.establish(connection);
+    link.pauseBeforeRetry = false;
+    link.retryTimer = this.host.ports.scheduler.after(RETRY_PAUSE, {
+      onTimer: () => this.establish(connection),
+    });
+  }
+  private establish(connection: Connection): void {
+    const { link } = connection;
+    if (link.phase !== 'establishing') return;
     link.establishing = new EstablishStreams(
       connection,
       this.incoming,
@@ -144,19 +154,22 @@ export class Receiver {
       });
     }
     this.events.onCleanedUp(connection);
-    if (connection.now.cstate === ConnectionState.Unconnected) this.startAgain(connection);
+    if (connection.now.cstate !== ConnectionState.Unconnected) return;
+    afterDeferred(connection.resource, () => this.start(connection));
   }
-  private startAgain(connection: Connection): void {
+  /**
+   * The state that was just committed ends the present attempt. Called from within the commit: the work itself comes
+   * as a task, unless by then another attempt runs.
+   */
+  endAttempt(connection: Connection): void {
     const { link } = connection;
-    const pause = link.pauseBeforeRetry;
-    link.pauseBeforeRetry = false;
-    link.retryTimer?.cancel();
-    if (!pause) {
-      afterDeferred(connection.resource, () => this.start(connection));
-      return;
-    }
-    link.retryTimer = this.host.ports.scheduler.after(RETRY_PAUSE, {
-      onTimer: () => this.start(connection),
+    const { attempt } = link;
+    this.host.ports.scheduler.soon({
+      run: () => {
+        if (link.attempt !== attempt || link.phase === 'cleanup') return;
+        if (link.phase !== 'down') this.cleanUp(connection);
+        else if (connection.now.cstate === ConnectionState.Disconnecting) this.afterCleanup(connection);
+      },
     });
   }
 
