@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { runDrbdmetaSync } from './run';
+import { runDrbdmeta } from './run';
 import { errorCode } from './system-error';
 
 function writeAll(fd: number, bytes: Uint8Array): void {
@@ -64,10 +64,10 @@ function readLine(): string {
   }
 }
 
-function main(): number {
+async function main(): Promise<number> {
   const terminal = isTerminal(0);
   try {
-    return runDrbdmetaSync(process.argv.slice(2), {
+    return await runDrbdmeta(process.argv.slice(2), {
       stdout: (text) => output(Buffer.from(text, 'latin1')),
       stdoutBytes: (bytes) => {
         flushOutput();
@@ -88,4 +88,4 @@ function main(): number {
   }
 }
 
-process.exitCode = main();
+void main().then((status) => (process.exitCode = status));

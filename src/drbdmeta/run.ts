@@ -2,13 +2,14 @@
  * drbdmeta from its arguments to its exit status (metadata.md 8.2): checks in the reference's order, then one command.
  */
 import fs from 'node:fs';
+import path from 'node:path';
 import { INDEX_FLEX_EXTERNAL, INDEX_INTERNAL, INDEX_V07_INTERNAL } from '../metadata/layout';
 import { type Format } from '../metadata/meta-record';
 import { isLegalBytesPerBit } from '../metadata/superblock-check';
 import { majorOf, minorOf } from './block-store';
 import { parseCommandLine, UsageError, type CommandLine, type Options } from './command-line';
 import { COMMANDS, type CommandRule } from './command-table';
-import { realHost } from './host';
+import { realHost, type Host } from './host';
 import { lockMinor } from './minor-lock';
 import { Refusal } from './refusal';
 import { refuse, type DrbdmetaIo, type Tool } from './tool';
@@ -24,13 +25,8 @@ const DRBD_MAJOR = 147;
  * bad input; errors of the program itself are thrown.
  */
 export async function runDrbdmeta(argv: readonly string[], io: DrbdmetaIo): Promise<number> {
-  return runDrbdmetaSync(argv, io);
-}
-
-/** The same without a promise: nothing in drbdmeta waits. */
-export function runDrbdmetaSync(argv: readonly string[], io: DrbdmetaIo): number {
   try {
-    return dispatch(parseCommandLine(argv, io.programName), io);
+    return await dispatch(parseCommandLine(argv, io.programName), io);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (error.message !== '') io.stderr(error.message);
@@ -47,17 +43,17 @@ interface Target {
   readonly args: readonly string[];
 }
 
-function dispatch(line: CommandLine, io: DrbdmetaIo): number {
-  const target = parseTarget(line.words);
+async function dispatch(line: CommandLine, io: DrbdmetaIo): Promise<number> {
+  const host = io.host ?? realHost(io.env);
+  const target = parseTarget(line.words, host);
   const rule = COMMANDS.get(target.command);
   if (rule === undefined) return refuse(20, `Unknown command '${target.command}'.\n`);
-  const host = io.host ?? realHost(io.env);
   const minor = minorOfWord(line.words[0] ?? '-');
   const { options, reordered } = line;
   const tool: Tool = { io, options, reordered, host, minor, ...target, suppressed: 0 };
   const release = lockMinor(tool);
   try {
-    const attached = isAttached(tool);
+    const attached = await isAttached(tool);
     if (attached && modifies(rule, tool)) refuse(20, `Device '${line.words[0] ?? ''}' is configured!\n`);
     checkOptions(tool, rule);
     const used = usedArguments(tool, rule);
@@ -77,7 +73,7 @@ function usedArguments(tool: Tool, rule: CommandRule): number {
   return tool.format === 'v09' ? 1 : 0;
 }
 
-function parseTarget(words: readonly string[]): Target {
+function parseTarget(words: readonly string[], host: Host): Target {
   if (words.length < 2) return refuse(20, 'Format identifier missing\n');
   const [, formatWord = ''] = words;
   const format = FORMATS.find((candidate) => candidate === formatWord);
@@ -86,16 +82,16 @@ function parseTarget(words: readonly string[]): Target {
   if (words.length < needed) return refuse(20, 'Too few arguments for format\n');
   const place =
     format === 'v06'
-      ? counterFile(words[2] ?? '')
+      ? counterFile(words[2] ?? '', host)
       : { deviceName: words[2] ?? '', index: indexOf(format, words[3] ?? '') };
   if (words.length < needed + 1) return refuse(20, 'command missing\n');
   return { format, ...place, command: words[needed] ?? '', args: words.slice(needed + 1) };
 }
 
-function counterFile(word: string): { deviceName: string; index: number } {
+function counterFile(word: string, host: Host): { deviceName: string; index: number } {
   const minor = cInteger(word);
   if (minor === undefined || minor > 255) return refuse(20, `'${word}' is not a valid minor number.\n`);
-  return { deviceName: `/var/lib/drbd/drbd${minor}`, index: INDEX_INTERNAL };
+  return { deviceName: path.join(host.stateFolder, `drbd${minor}`), index: INDEX_INTERNAL };
 }
 
 function indexOf(format: Format, word: string): number {
@@ -146,9 +142,9 @@ const DISK_STATES = [
   'UpToDate',
 ];
 
-function isAttached(tool: Tool): boolean {
+async function isAttached(tool: Tool): Promise<boolean> {
   if (tool.minor < 0) return false;
-  const answer = tool.host.diskState(tool.minor);
+  const answer = await tool.host.diskState(tool.minor);
   if (answer === undefined) return false;
   const state = answer.replace(/[/\n].*$/s, '');
   if (state === 'Unconfigured') return false;

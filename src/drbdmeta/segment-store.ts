@@ -52,6 +52,17 @@ export class SegmentStore {
     this.slots.delete(slot);
   }
 
+  /** One segment of a slot a call, undefined after the last; their words are only valid until the next call. */
+  cursor(slot: number): () => SlotSegment | undefined {
+    let i = 0;
+    return () => {
+      const kept = this.slots.get(slot)?.[i++];
+      if (kept === undefined) return undefined;
+      const { length, value, words, spilled } = kept;
+      return { length, value, words: spilled < 0 ? words : this.load(spilled, length) };
+    };
+  }
+
   private load(at: number, length: number): Uint32Array {
     const words = new Uint32Array(length);
     const bytes = new Uint8Array(words.buffer);
