@@ -8,18 +8,23 @@ import { DeviceFlag } from '../../src/metadata/superblock-flags';
 import { type EngineDoor, type PeerView } from '../../src/simulation/cluster/engine-door';
 
 /** Deliberate bugs of the toy, to see whether the judge is awake. */
-export type ToyBug =
-  | 'none'
-  | 'ack-before-peer'
-  | 'ack-before-disk'
-  | 'forget-generation'
-  | 'sync-stops-early'
-  | 'flush-does-nothing'
-  | 'two-primaries'
-  | 'target-stays-consistent'
-  | 'drops-a-write'
-  | 'never-finishes'
-  | 'reads-stale-buffer';
+export const toyBugs = [
+  'none',
+  'ack-before-peer',
+  'ack-before-disk',
+  'forget-generation',
+  'sync-stops-early',
+  'flush-does-nothing',
+  'two-primaries',
+  'target-stays-consistent',
+  'drops-a-write',
+  'never-finishes',
+  'reads-stale-buffer',
+] as const;
+export type ToyBug = (typeof toyBugs)[number];
+export function isToyBug(text: string): text is ToyBug {
+  return toyBugs.some((bug) => bug === text);
+}
 
 interface Message {
   readonly kind: 'hello' | 'write' | 'ack' | 'block' | 'end-of-sync' | 'synced' | 'ping' | 'pong';

@@ -11,6 +11,9 @@ export class Histogram {
   add(other: Histogram): void {
     for (const [name, times] of other.counts) this.count(name, times);
   }
+  entries(): Iterable<[string, number]> {
+    return this.counts.entries();
+  }
   /** One line a name, sorted by name. */
   lines(): readonly string[] {
     const names = [...this.counts.keys()].sort();
