@@ -63,17 +63,30 @@ export function isConnected(running: Connection | undefined): boolean {
   return running?.connectionState === 'Connected';
 }
 
-function changedPeerDevices(running: Connection, connection: Connection): readonly number[] {
+/**
+ * Volumes whose peer-device options have to be set. `drbdsetup show` writes only peer devices that have options; the
+ * others of a connection that has a path exist, too.
+ */
+function changedPeerDevices(
+  running: Connection,
+  connection: Connection,
+  runningVolumes: ReadonlySet<number>,
+): readonly number[] {
   return connection.peerDevices
     .filter((device) => {
-      const now = running.peerDevices.find((candidate) => candidate.vnr === device.vnr);
-      return now === undefined || !sameOptions('peer_device_options', now.options, device.options);
+      const shown = running.peerDevices.find((candidate) => candidate.vnr === device.vnr);
+      const exists = shown !== undefined || (running.paths.length > 0 && runningVolumes.has(device.vnr));
+      return !exists || !sameOptions('peer_device_options', shown?.options ?? [], device.options);
     })
     .map((device) => device.vnr);
 }
 
 /** Compares one configured connection with the running one of the same peer, if there is one. */
-export function compareConnection(running: Connection | undefined, connection: Connection): ConnectionChange {
+export function compareConnection(
+  running: Connection | undefined,
+  connection: Connection,
+  runningVolumes: ReadonlySet<number>,
+): ConnectionChange {
   const paths = connection.paths.filter((path) => !path.ignore);
   if (running === undefined) {
     return {
@@ -104,7 +117,7 @@ export function compareConnection(running: Connection | undefined, connection: C
     netOptions: differences.length > 0 && !recreate,
     peerDevices: recreate
       ? connection.peerDevices.filter((device) => device.options.length > 0).map((device) => device.vnr)
-      : changedPeerDevices(running, connection),
+      : changedPeerDevices(running, connection, runningVolumes),
     newPaths: recreate ? paths : paths.filter((path) => !present.has(pathKey(pathAddresses(path)))),
     deletedPaths: recreate ? [] : deletedPaths,
     disconnect: !recreate && isolating && !isStandAlone(running),

@@ -73,11 +73,17 @@ function compareVolume(running: Volume, configured: Volume): VolumeChange {
   return { ...base, resize: sizeDiffers(running, configured), diskOptions };
 }
 
+/** `drbdsetup show` writes `disk none` for a volume without disk. */
+function asRunning(volume: Volume): Volume {
+  return volume.disk === 'none' ? { ...volume, disk: undefined, metaDisk: undefined } : volume;
+}
+
 /** One entry for every volume that runs or is configured, ascending by number. */
 export function compareVolumes(
-  running: readonly Volume[],
+  shown: readonly Volume[],
   configured: readonly Volume[],
 ): readonly VolumeChange[] {
+  const running = shown.map(asRunning);
   const numbers = new Set([...running, ...configured].map((volume) => volume.vnr));
   return [...numbers]
     .sort((a, b) => a - b)

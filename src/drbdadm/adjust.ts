@@ -225,8 +225,9 @@ function cancelWaits(run: Run, changes: readonly ConnectionChange[], removed: re
 
 function adjustConnections(run: Run): void {
   const { scope } = run;
+  const volumes = new Set((run.running?.me?.volumes ?? []).map((volume) => volume.vnr));
   const changes = scope.connections.map((connection) =>
-    compareConnection(runningConnection(run, connection), connection),
+    compareConnection(runningConnection(run, connection), connection, volumes),
   );
   const working = changes.filter((change) => isConnected(change.running));
   for (const change of changes) if (!working.includes(change)) adjustConnection(run, change);

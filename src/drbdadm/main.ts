@@ -74,6 +74,7 @@ async function main(): Promise<number> {
     stdin: () => fs.readFileSync(0, 'latin1'),
     ...(typed ? { readLine } : {}),
     ownDirectory: launcherDirectory(script),
+    excerpts: true,
     flush,
   });
 }

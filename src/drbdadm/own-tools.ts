@@ -31,9 +31,15 @@ function isOwn(file: string, ownDirectory: string): boolean {
   }
 }
 
+/** JavaScript text as a byte string. */
+function toBytes(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
 /**
  * The in-process form of a tool, unless PATH leads to a foreign program of that name first: then that one is meant.
- * Found nowhere, ours is meant. `ownDirectory` holds our launchers.
+ * Found nowhere, ours is meant; also when PATH leads to a foreign drbdadm, for then somebody has called ours by its
+ * path and wants its neighbours. `ownDirectory` holds our launchers.
  */
 export function ownTool(
   tool: Tool,
@@ -42,8 +48,15 @@ export function ownTool(
 ): InProcessTool | undefined {
   if (tool !== 'drbdsetup' && tool !== 'drbdmeta') return undefined;
   const found = findInPath(tool, searchPath);
-  if (found !== undefined && !isOwn(found, ownDirectory)) return undefined;
+  const self = findInPath('drbdadm', searchPath);
+  const calledByPath = self === undefined || !isOwn(self, ownDirectory);
+  if (found !== undefined && !isOwn(found, ownDirectory) && !calledByPath) return undefined;
   return tool === 'drbdsetup'
-    ? async (words, io) => (await import('../drbdsetup/run')).runDrbdsetup(words, io)
+    ? async (words, io) =>
+        (await import('../drbdsetup/run')).runDrbdsetup(words, {
+          ...io,
+          stdout: (text) => io.stdout(toBytes(text)),
+          stderr: (text) => io.stderr(toBytes(text)),
+        })
     : async (words, io) => (await import('../drbdmeta/run')).runDrbdmeta(words, io);
 }

@@ -8,6 +8,8 @@ import { runDirectoryPath } from '../control/channel/run-directory';
 import { type AdjustContext } from './adjust';
 import { type ProxySettings } from './adjust-proxy';
 import { type CallRunner, runInProcess, runProgram } from './back-ends';
+import { type Diagnostic } from '../language/diagnostic';
+import { excerpt } from '../language/excerpt';
 import { buildPlan, type PlanServices } from './build-plan';
 import {
   type CommandLine,
@@ -40,6 +42,8 @@ export interface DrbdadmIo {
   readonly programName: string;
   /** Standard input and output are both terminals. */
   readonly terminal: boolean;
+  /** Show the place of an error below its message. */
+  readonly excerpts?: boolean;
   /** Directory of our launchers: back ends found there run in this process. */
   readonly ownDirectory: string;
   /** All of standard input, and one line typed at a terminal: handed on to back ends in this process. */
@@ -229,6 +233,25 @@ async function makePlan(
   return buildPlan(line, config, services, { ...context, proxies }, nodeIdKnown);
 }
 
+/**
+ * A form that the real tool accepts without a word, because a modern section takes the same option: `check` tells
+ * about it, other commands keep quiet.
+ */
+function isQuiet(diagnostic: Diagnostic): boolean {
+  return diagnostic.id === 'legacy-syncer' && diagnostic.suggestion?.startsWith('disk {') === false;
+}
+
+/** Messages in the real tool's words; below each error, if wanted, the line it is about. */
+function tellDiagnostics(loaded: LoadResult, io: DrbdadmIo): void {
+  for (const diagnostic of loaded.diagnostics) {
+    if (isQuiet(diagnostic)) continue;
+    io.stderr(`${diagnostic.text}\n`);
+    if (io.excerpts !== true || diagnostic.severity !== 'error' || diagnostic.file === undefined) continue;
+    const text = loaded.sources.get(diagnostic.file);
+    if (text !== undefined) io.stderr(excerpt(diagnostic, text));
+  }
+}
+
 async function runCommand(line: CommandLine, io: DrbdadmIo, nodeName: string): Promise<number> {
   warnAboutNames(line, io);
   if (line.command.name === 'wait-con-int' && !io.terminal) {
@@ -241,7 +264,7 @@ async function runCommand(line: CommandLine, io: DrbdadmIo, nodeName: string): P
     return 20;
   }
   const loaded = load(line, io, nodeName);
-  for (const diagnostic of loaded.diagnostics) io.stderr(`${diagnostic.text}\n`);
+  tellDiagnostics(loaded, io);
   if (loaded.exitCode !== undefined) return loaded.exitCode;
   const { config } = loaded;
   const plan = await makePlan(line, config, io, nodeName);
