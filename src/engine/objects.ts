@@ -270,6 +270,8 @@ export class PeerDevice {
   /** The peer's last announced combined connection state. */
   lastReplState: number = ReplicationState.Off;
   resyncAgain = 0;
+  /** Our current UUID when the running resync (we being target) began. */
+  rsStartUuid = 0n;
   resyncFinishedPdsk: DiskState = DiskState.DUnknown;
 
   // what was last told to the peer (engine.md 1.4)

@@ -1,6 +1,15 @@
 /** Finish actions of one peer device (engine.md 2.6 steps 2 and 6). */
 import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
-import { isPausedSync, isRunningSync, isSync, isSyncSource, isVerify, shouldReplicate } from './derived';
+import { noteResyncStart } from '../uuid/resync-uuids';
+import {
+  isPausedSync,
+  isRunningSync,
+  isSync,
+  isSyncSource,
+  isSyncTarget,
+  isVerify,
+  shouldReplicate,
+} from './derived';
 import { type DeviceChange, type PeerDeviceChange } from './state-change';
 
 export interface FinishNotes {
@@ -69,6 +78,7 @@ function finishRunning(node: DeviceChange, peer: PeerDeviceChange): void {
   else if (isRunningSync(from) && isPausedSync(to)) dataActions.resyncPaused(peerDevice);
   else if (from === ReplicationState.Established && isVerify(to)) dataActions.initialiseVerify(peerDevice);
   else if (isSync(to) && !isSync(from)) dataActions.initialiseResync(peerDevice);
+  if (isSyncTarget(to) && !isSyncTarget(from) && node.device.backing) noteResyncStart(peerDevice);
 }
 
 function settleReconciliation(peer: PeerDeviceChange, notes: FinishNotes): void {

@@ -1,0 +1,99 @@
+/** A Primary has made a new generation (engine.md 4.6). */
+import { PeerFlag } from '../../metadata/superblock-flags';
+import { DiskState, ReplicationState, Role } from '../../control/contract/states';
+import { hasNode, MAX_NODES, NO_NODES, nodeBit, type NodeMask } from '../node-mask';
+import { type PeerDevice } from '../objects';
+import { sameUuid } from '../state/data-trust';
+import { isSyncSource, isSyncTarget } from '../state/derived';
+import { setExposedUuid } from '../state/exposed-uuid';
+import { hex16, logLine } from '../state/object-log';
+import { changeState } from '../state/transaction';
+import { pushHistory, setBitmapUuidWithHistory, setCurrentUuid, slotOf, superblockOf } from './generation';
+import { type PeerUuids, uuidsOfCurrent } from './peer-uuids';
+import { rotateIntoBitmapSlots } from './rotate';
+
+/** `weak`: nodes that do not follow the Primary `peerDevice` into `uuid`. */
+export function receiveNewCurrent(peerDevice: PeerDevice, uuid: bigint, weak: NodeMask): void {
+  const { device, connection } = peerDevice;
+  logLine(peerDevice, 'info', `received new current UUID: ${hex16(uuid)} weak_nodes=${hex16(weak)}`);
+  if (peerDevice.uuids) peerDevice.uuids.currentUuid = uuid;
+  const target = device.peerDevices.find(
+    ({ now }) => isSyncTarget(now.repl) || now.repl === ReplicationState.Behind,
+  );
+  if (target !== undefined) {
+    if (target.uuids) target.uuids.currentUuid = uuid;
+    return;
+  }
+  if (device.backing === undefined) {
+    if (device.resource.now.role === Role.Secondary) setExposedUuid(device, uuid, true);
+    return;
+  }
+  const superblock = superblockOf(device);
+  const previous = superblock.currentUuid;
+  const got =
+    device.now.disk === DiskState.UpToDate
+      ? rotateIntoBitmapSlots(device, weak, connection.lastDagtag)
+      : NO_NODES;
+  for (let node = 0; node < MAX_NODES; node++) {
+    if (node === device.resource.nodeId || hasNode(weak, node)) continue;
+    const slot = slotOf(superblock, node);
+    if (slot.bitmapUuid === 0n || (slot.flags & PeerFlag.HAVE_BITMAP) === 0) continue;
+    setBitmapUuidWithHistory(device, node, uuid);
+  }
+  setCurrentUuid(device, uuid);
+  pushHistory(device, previous);
+  announce(peerDevice, got);
+}
+
+function announce(from: PeerDevice, got: NodeMask): void {
+  const { device } = from;
+  const { peerActions, dataActions } = device.resource.host;
+  dataActions.syncMetadata(device, () => {
+    for (const peerDevice of device.peerDevices) {
+      const { repl, pdsk } = peerDevice.now;
+      const follows =
+        repl === ReplicationState.Established ||
+        repl === ReplicationState.WFBitMapS ||
+        isSyncSource(repl) ||
+        (repl > ReplicationState.Off && pdsk === DiskState.Diskless);
+      const gotSlot = repl > ReplicationState.Off && hasNode(got, peerDevice.peerNodeId);
+      if (follows || gotSlot) peerActions.sendUuids(peerDevice, 0n);
+    }
+  });
+}
+
+/** A diskless node tells the generation it works on (P_CURRENT_UUID). */
+export function receiveCurrentUuid(peerDevice: PeerDevice, uuid: bigint, weakNodes: NodeMask): void {
+  const { device, connection } = peerDevice;
+  const before = peerDevice.uuids;
+  const movedOn = before !== undefined && hasMovedOn(peerDevice, before, uuid);
+  peerDevice.currentUuidReceived = true;
+  const primary = connection.now.peerRole === Role.Primary;
+  if (primary && peerDevice.now.repl >= ReplicationState.Established) {
+    peerDevice.uuids ??= uuidsOfCurrent(uuid, weakNodes);
+    receiveNewCurrent(peerDevice, uuid, weakNodes | nodeBit(peerDevice.peerNodeId));
+    return;
+  }
+  peerDevice.uuids = uuidsOfCurrent(uuid, weakNodes);
+  peerDevice.uuidsReceived = true;
+  if (!movedOn) return;
+  if (connection.now.peerRole === Role.Unknown || device.resource.twopc.remoteActive) {
+    device.outdateOnTwopcCommit = true;
+    return;
+  }
+  changeState(device.resource, { tag: 'receive-current-uuid', hard: true }, () => {
+    if (device.next.disk > DiskState.Outdated) device.next.disk = DiskState.Outdated;
+  });
+}
+
+/** It was where we are, and is now at a generation we have never heard of. */
+function hasMovedOn(peerDevice: PeerDevice, before: PeerUuids, uuid: bigint): boolean {
+  const superblock = peerDevice.device.backing?.superblock;
+  if (superblock === undefined || uuid === 0n) return false;
+  if (!sameUuid(before.currentUuid, superblock.currentUuid)) return false;
+  if (sameUuid(uuid, superblock.currentUuid)) return false;
+  return (
+    !superblock.peers.some((slot) => sameUuid(slot.bitmapUuid, uuid)) &&
+    !superblock.historyUuids.some((old) => sameUuid(old, uuid))
+  );
+}
