@@ -6,7 +6,7 @@
  */
 import { type Attach } from '../control/contract/requests';
 import { type AttachWaiter } from './data/open-backing';
-import { type ConnectionState } from '../control/contract/states';
+import { type ConnectionState, type DiskState } from '../control/contract/states';
 import { type PeerDeviceStatistics } from '../control/contract/snapshot';
 import { type ExportedDevice } from './application-io';
 import { type NodeMask } from './node-mask';
@@ -180,6 +180,10 @@ export interface DataActions {
   startFullSync(peerDevice: PeerDevice): void;
   /** Sync was entered: `Began resync as ...`; on a target requests are scheduled (2.7 step 4o). */
   beginResync(peerDevice: PeerDevice): void;
+  /** The target announced the end of the resync we are source of, with its disk state from now on (5.6 step 3, 12.6). */
+  peerFinishedResync(peerDevice: PeerDevice, peerDisk: DiskState): void;
+  /** The VerifyS side announced the end of a verify (5.6 step 4). */
+  peerFinishedVerify(peerDevice: PeerDevice): void;
   /** VerifyS was entered: `Starting Online Verify from sector ...`, requests are scheduled. */
   startVerify(peerDevice: PeerDevice): void;
   /** Sync or verify ended, was aborted or a pause was lifted: stop timers, drop queued requests. */

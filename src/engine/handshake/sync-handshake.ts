@@ -61,19 +61,57 @@ export function syncHandshake(
   if (view === undefined) return { kind: 'go-on', repl: ReplicationState.Established };
   if (!attach && announcementOutdated(view)) return { kind: 'retry' };
   logComparison(view);
+  const decision = compare(view);
+  const strategy = applyPolicies(view, decision);
+  return conclude(view, strategy);
+}
+
+/**
+ * Compares again while connected (engine.md 5.11). The replication state to enter, Established for no resync,
+ * undefined if nothing can be said.
+ */
+export function compareWhileConnected(
+  peerDevice: PeerDevice,
+  byDisks: boolean,
+): ReplicationState | undefined {
+  const { pdsk } = peerDevice.now;
+  const view = makeView(peerDevice, pdsk, peerDevice.connection.now.peerRole, true);
+  if (view === undefined) return undefined;
+  logComparison(view);
+  const decision = compare(view);
+  let { strategy } = decision;
+  if (byDisks) {
+    const disks = { own: view.ownDisk, peer: pdsk };
+    const { agreedProtocol } = peerDevice.connection;
+    strategy = overrideByDisks(decision, disks, view.self, view.peer, agreedProtocol) ?? strategy;
+  }
+  if (strategy.kind === 'split-brain-auto-recover') {
+    if (pdsk === DiskState.UpToDate) strategy = { kind: 'target', how: 'use-bitmap' };
+    else if (view.ownDisk === DiskState.UpToDate) strategy = { kind: 'source', how: 'use-bitmap' };
+  }
+  if (strategy.kind !== 'no-sync' && strategy.kind !== 'source' && strategy.kind !== 'target') {
+    logLine(peerDevice, 'info', `Unexpected result of handshake() ${strategyName(strategy)}!`);
+    return undefined;
+  }
+  prepareBitmap(peerDevice, strategy, { self: view.self.current, peer: view.peer.current });
+  return strategyToRepl(view, strategy);
+}
+
+function compare(view: View): Decision {
+  const { peerDevice } = view;
+  const { connection } = peerDevice;
   const decision = compareUuids({
     self: view.self,
     peer: view.peer,
-    protocol: peerDevice.connection.agreedProtocol,
-    wireProtocol: peerDevice.connection.options.protocol,
-    resolveConflicts: peerDevice.connection.resolveConflicts,
+    protocol: connection.agreedProtocol,
+    wireProtocol: connection.options.protocol,
+    resolveConflicts: connection.resolveConflicts,
     sourceMissedEnd: peerDevice.rsSourceMissedEnd,
     peerMissedEnd: peerDevice.rsPeerMissedEnd,
   });
   const text = `uuid_compare()=${strategyName(decision.strategy)} by rule=${decision.rule}`;
   logLine(peerDevice, 'info', text);
-  const strategy = applyPolicies(view, decision);
-  return conclude(view, strategy);
+  return decision;
 }
 
 function makeView(

@@ -1,0 +1,165 @@
+/** What this side of the engine does with each packet: handshake, transactions, pings. The data path has its own. */
+import { StateCode } from '../../control/contract/codes';
+import { ConnectionState } from '../../control/contract/states';
+import { type PacketName } from '../../wire/packet-table';
+import { type Packet, type PacketOf } from '../../wire/packets';
+import { type PacketReader } from '../../wire/reader';
+import { describeFault } from '../../wire/fault';
+import { type Connection, type PeerDevice } from '../objects';
+import { logLine } from '../state/object-log';
+import { changeState } from '../state/transaction';
+import { onPrepare, onTwopcReply, onVerdict } from '../twopc/participant';
+import { onProtocol, onProtocolUpdate } from './agree';
+import { onPing, onPingAck } from './keep-alive';
+import {
+  type ConnectionHandler,
+  type HandlerResult,
+  type HandlerTable,
+  type VolumeHandler,
+} from './packet-handler';
+import { receiveRole, receiveState } from './receive-state';
+import { receiveSizes } from './receive-sizes';
+import { onCurrentUuid, onUuids } from './receive-uuids';
+
+const isType = <N extends PacketName>(packet: Packet, name: N): packet is PacketOf<N> & Packet =>
+  packet.type === name;
+
+function decode<N extends PacketName>(
+  connection: Connection,
+  reader: PacketReader,
+  name: N,
+): (PacketOf<N> & Packet) | undefined {
+  const packet = reader.packet();
+  if (packet.type === 'fault') {
+    logLine(connection, 'error', describeFault(packet, reader.stream));
+    return undefined;
+  }
+  return isType(packet, name) ? packet : undefined;
+}
+
+function onConnection<N extends PacketName>(
+  name: N,
+  handle: (connection: Connection, packet: PacketOf<N>) => HandlerResult,
+): [PacketName, ConnectionHandler] {
+  return [
+    name,
+    (connection, reader) => {
+      const packet = decode(connection, reader, name);
+      return packet === undefined ? 'protocol-error' : handle(connection, packet);
+    },
+  ];
+}
+function onVolume<N extends PacketName>(
+  name: N,
+  handle: (peerDevice: PeerDevice, packet: PacketOf<N>) => HandlerResult,
+): [PacketName, VolumeHandler] {
+  return [
+    name,
+    (peerDevice, reader) => {
+      const packet = decode(peerDevice.connection, reader, name);
+      return packet === undefined ? 'protocol-error' : handle(peerDevice, packet);
+    },
+  ];
+}
+/** A handler that cannot fail. */
+const always =
+  <A extends readonly unknown[]>(run: (...args: A) => void) =>
+  (...args: A): HandlerResult => {
+    run(...args);
+    return 'ok';
+  };
+
+function receiveProtocol(connection: Connection, packet: PacketOf<'P_PROTOCOL'>): HandlerResult {
+  if (onProtocol(connection, packet) === 'go-on') return 'ok';
+  connection.resource.host.peerActions.giveUpConnection(connection);
+  return 'handled-drop';
+}
+
+/** The peer has decided that connecting makes no sense (engine.md 5.4). */
+function receiveDisconnect(connection: Connection): HandlerResult {
+  const code = changeState(connection.resource, { tag: 'receive-disconnect', hard: true }, () => {
+    connection.next.cstate = ConnectionState.Disconnecting;
+  });
+  if (code < StateCode.Success) return 'protocol-error';
+  connection.resource.host.peerActions.giveUpConnection(connection);
+  return 'handled-drop';
+}
+
+/** Algorithms must match, except for verify, which is only refused when it is asked for (wire-protocol.md 7.4). */
+function receiveSyncParameters(peerDevice: PeerDevice, packet: PacketOf<'P_SYNC_PARAM89'>): HandlerResult {
+  const { connection } = peerDevice;
+  const { options, link } = connection;
+  const connected = connection.now.cstate >= ConnectionState.Connected;
+  if (packet.csumsAlg !== options.csumsAlg) {
+    if (!connected) {
+      const text = `Different csums-alg settings. me="${options.csumsAlg}" peer="${packet.csumsAlg}"`;
+      logLine(connection, 'error', text);
+      connection.resource.host.peerActions.giveUpConnection(connection);
+      return 'handled-drop';
+    }
+    connection.options = { ...connection.options, csumsAlg: packet.csumsAlg };
+    logLine(connection, 'info', `using csums-alg: "${packet.csumsAlg}"`);
+  }
+  if (packet.verifyAlg !== options.verifyAlg) {
+    if (connected) {
+      connection.options = { ...connection.options, verifyAlg: packet.verifyAlg };
+      logLine(connection, 'info', `using verify-alg: "${packet.verifyAlg}"`);
+    } else {
+      const text = `Different verify-alg settings. me="${options.verifyAlg}" peer="${packet.verifyAlg}", online verify will be refused`;
+      logLine(connection, 'warning', text);
+    }
+  }
+  link.peerVerifyAlg = packet.verifyAlg;
+  return 'ok';
+}
+
+function receiveReplicationNext(
+  peerDevice: PeerDevice,
+  packet: PacketOf<'P_ENABLE_REPLICATION_NEXT'>,
+): HandlerResult {
+  peerDevice.replicationNext = packet.enable !== 0;
+  return 'ok';
+}
+
+const connectionHandlers: readonly [PacketName, ConnectionHandler][] = [
+  onConnection('P_PROTOCOL', receiveProtocol),
+  onConnection('P_PROTOCOL_UPDATE', always(onProtocolUpdate)),
+  onConnection('P_DISCONNECT', receiveDisconnect),
+  onConnection('P_PING', always(onPing)),
+  onConnection('P_PING_ACK', always(onPingAck)),
+  onConnection('P_TWOPC_PREPARE', always(onPrepare)),
+  onConnection('P_TWOPC_COMMIT', always(onVerdict)),
+  onConnection('P_TWOPC_ABORT', always(onVerdict)),
+  onConnection('P_TWOPC_YES', always(onTwopcReply)),
+  onConnection('P_TWOPC_NO', always(onTwopcReply)),
+  onConnection('P_TWOPC_RETRY', always(onTwopcReply)),
+  // Only known to be lost together with a third node; reconciling is not offered (engine.md 5.13).
+  onConnection(
+    'P_PEER_DAGTAG',
+    always(() => undefined),
+  ),
+  [
+    'P_STATE',
+    (connection, reader) => {
+      const packet = decode(connection, reader, 'P_STATE');
+      if (packet === undefined) return 'protocol-error';
+      const peerDevice = connection.peerDevice(packet.volume);
+      return peerDevice === undefined ? receiveRole(connection, packet) : receiveState(peerDevice, packet);
+    },
+  ],
+];
+const volumeHandlers: readonly [PacketName, VolumeHandler][] = [
+  onVolume('P_SYNC_PARAM89', receiveSyncParameters),
+  onVolume('P_SIZES', receiveSizes),
+  onVolume('P_UUIDS110', onUuids),
+  onVolume('P_CURRENT_UUID', onCurrentUuid),
+  onVolume('P_ENABLE_REPLICATION_NEXT', receiveReplicationNext),
+];
+
+/** All handlers, those of the data path included. */
+export function handlerTable(dataPath: HandlerTable): HandlerTable {
+  return {
+    connection: new Map([...dataPath.connection, ...connectionHandlers]),
+    volume: new Map([...dataPath.volume, ...volumeHandlers]),
+  };
+}

@@ -1,0 +1,98 @@
+/** P_SIZES (engine.md 5.5). Sizes in sectors. */
+import { DiskState, ReplicationState, Role } from '../../control/contract/states';
+import { type PacketOf } from '../../wire/packets';
+import { determineSize, sizeText } from '../admin/device-size';
+import { type Device, type PeerDevice } from '../objects';
+import { logLine } from '../state/object-log';
+import { type HandlerResult } from './packet-handler';
+
+export function receiveSizes(peerDevice: PeerDevice, packet: PacketOf<'P_SIZES'>): HandlerResult {
+  const { sizes, device } = peerDevice;
+  const { diskSize, userSize, currentSize } = packet;
+  if ((diskSize > 0 && currentSize > diskSize) || (userSize > 0 && currentSize > userSize)) {
+    logLine(peerDevice, 'error', 'Peer sent bogus sizes, disconnecting');
+    return refuse(peerDevice);
+  }
+  sizes.dSize = diskSize;
+  sizes.uSize = userSize;
+  sizes.cSize = currentSize;
+  if (diskSize > 0) sizes.maxSize = diskSize;
+  peerDevice.haveSizes = true;
+  warnOfDifferences(peerDevice);
+  return device.backing === undefined ? adoptDiskless(peerDevice) : adoptWithDisk(peerDevice);
+}
+
+/** In a connect transaction it is voted down; otherwise the connection is dropped. */
+function refuse(peerDevice: PeerDevice): HandlerResult {
+  if (peerDevice.inHandshake) {
+    peerDevice.connection.link.sizesError = true;
+    return 'ok';
+  }
+  return 'protocol-error';
+}
+
+function warnOfDifferences(peerDevice: PeerDevice): void {
+  const { device, sizes } = peerDevice;
+  const compare = (what: string, own: number, peer: number): void => {
+    if (own === 0 || peer === 0) return;
+    if (Math.abs(own - peer) * 8 <= Math.max(own, peer)) return;
+    logLine(peerDevice, 'warning', `Considerable difference in ${what}: ${own}s vs. ${peer}s`);
+  };
+  if (device.backing === undefined) return;
+  compare('lower level device sizes', device.backing.maxSectors, sizes.dSize);
+  if (peerDevice.inHandshake) {
+    compare('user requested size', device.diskOptions?.size ?? 0, sizes.uSize);
+  }
+}
+
+function adoptWithDisk(peerDevice: PeerDevice): HandlerResult {
+  const { device, sizes, now } = peerDevice;
+  const size = determineSize(device);
+  const consistent = device.now.disk >= DiskState.Outdated;
+  const joining = now.repl < ReplicationState.Established || now.pdsk === DiskState.Diskless;
+  if (device.size > 0 && size < device.size && consistent && joining) {
+    const text = `The peer's disk size is too small! (${size} < ${device.size} sectors)`;
+    logLine(peerDevice, 'error', text);
+    sizes.maxSize = 0;
+    return refuse(peerDevice);
+  }
+  const own = device.backing?.maxSectors ?? 0;
+  if (!peerDevice.inHandshake && sizes.cSize > own) {
+    logLine(
+      peerDevice,
+      'error',
+      `Peer's size larger than my maximum capacity (${own} < ${sizes.cSize} sectors)`,
+    );
+    return refuse(peerDevice);
+  }
+  if (size !== device.size) resize(device, size);
+  return 'ok';
+}
+
+function adoptDiskless(peerDevice: PeerDevice): HandlerResult {
+  const { device, sizes, resource } = peerDevice;
+  const known = [sizes.cSize, sizes.uSize, sizes.dSize].filter((size) => size > 0);
+  if (known.length === 0) return 'ok';
+  const size = sizes.cSize > 0 ? sizes.cSize : Math.min(...known);
+  if (size === device.size) return 'ok';
+  const fromDiskless = sizes.dSize === 0;
+  if (fromDiskless && device.size > 0) return 'ok';
+  if (device.size > size && resource.now.role === Role.Primary) {
+    const text = `The peer's device size is too small! (${size} < ${device.size} sectors); demote me first!`;
+    logLine(peerDevice, 'error', text);
+    return refuse(peerDevice);
+  }
+  resize(device, size);
+  return 'ok';
+}
+
+/** The device has another size from now on; new blocks of a disk count as out of sync. */
+export function resize(device: Device, size: number): void {
+  const grown = size > device.size && device.size > 0;
+  const { host } = device.resource;
+  if (device.backing !== undefined) host.dataActions.resizeBitmap(device, size, grown || device.size === 0);
+  device.size = size;
+  logLine(device, 'info', `size = ${sizeText(size)}`);
+  host.deviceResized(device);
+  host.notices.deviceChanged(device);
+}
