@@ -29,6 +29,7 @@ const special: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   ['dstate', async () => (await queries()).dstate],
   ['get-gi', async () => (await queries()).getGi],
   ['show-gi', async () => (await queries()).showGi],
+  ['events2', async () => (await import('./events2-command')).events2],
   ['udev', async () => (await queries()).udev],
 ]);
 

@@ -1,5 +1,5 @@
 // Stands in for the daemon: answers from a state, records requests.
-import { ControlError } from '../../src/control/channel/control-error';
+import { type ControlError } from '../../src/control/channel/control-error';
 import { type EventReader } from '../../src/control/channel/client';
 import { dumpEvents, type ControlEvent } from '../../src/control/contract/events';
 import { type ControlReply, type ControlRequest } from '../../src/control/contract/requests';

@@ -62,6 +62,7 @@ export interface HelperEvent extends EventCommon {
   readonly helper: string;
   readonly peerNodeId?: number;
   readonly connectionName?: string;
+  readonly path?: { readonly local: SocketAddress; readonly remote: SocketAddress };
   readonly volume?: number;
   readonly minor?: number;
   readonly action: 'call' | 'response';

@@ -296,6 +296,7 @@ const events: Readonly<Record<string, Readonly<Record<string, Schema>>>> = {
     helper: text,
     'peerNodeId?': count,
     'connectionName?': text,
+    'path?': object({ local: ref('socketAddress'), remote: ref('socketAddress') }),
     'volume?': count,
     'minor?': count,
     action: word('call', 'response'),
