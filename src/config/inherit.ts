@@ -6,7 +6,7 @@ import { specOf } from './read-options';
 import { EXIT_EXEC_ERROR, type Reporter } from './report';
 
 /** Hands options down in one resource and reports contradictions (config-language.md 7.3). */
-class Heir {
+export class Heir {
   constructor(
     private readonly resource: ResourceDraft,
     private readonly report: Reporter,

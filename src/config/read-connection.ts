@@ -89,8 +89,10 @@ function readImplicitPair(reading: Reading, node: PairNode, connection: Connecti
     connection.paths.push(path);
   }
   if (!path.implicit) {
+    const origin = tokenOrigin(reading, node.keyword);
+    const text = `${origin.display}:${origin.line}: Explicit and implicit paths not allowed`;
+    reading.report.error('mixed-paths', origin, text, { token: node.keyword });
     readPair(reading, node);
-    invalid(reading, 'mixed-paths', node.keyword, 'Explicit and implicit paths not allowed');
     return;
   }
   addPair(reading, node, path, 'connection');

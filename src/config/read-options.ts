@@ -82,11 +82,12 @@ export function checkValue(
   if (problem === undefined) return;
   const origin = tokenOrigin(reading, token);
   const allowed = problem.kind === 'not-valid' ? problem.allowed : [];
+  const [reason = '', ...more] = describeProblem(problem).split('\n');
   reading.report.error(
     `value-${problem.kind}`,
     origin,
     `${origin.display}:${origin.line}: Parse error: while parsing value ('${shortText(text)}')\n` +
-      `for ${name}. Value is ${describeProblem(problem)}.`,
+      [`for ${name}. Value is ${reason}.`, ...more].join('\n'),
     { token, expected: allowed, suggestion: nearestWord(text, allowed) },
   );
 }

@@ -163,16 +163,14 @@ function readItem(reading: Reading, item: ResourceItem, resource: ResourceDraft)
       readSection(reading, item, resource);
       return;
     case 'disk-path':
-      readDiskPath(reading, item, implicitVolume(reading, owner, item.keyword));
+      readDiskPath(reading, item, implicitVolume(reading, owner, item.keyword), false);
       return;
     case 'device':
       claimSection(reading, resource, 'device statement', 'device');
       readDevice(reading, item, implicitVolume(reading, owner, item.keyword), undefined);
-      noteDevice(reading, resource);
       return;
     case 'meta-disk':
       readMetaDisk(reading, item, implicitVolume(reading, owner, item.keyword));
-      noteMetaDisk(reading, resource);
       return;
     case 'volume':
       readVolume(reading, item, owner);
@@ -193,17 +191,6 @@ function readItem(reading: Reading, item: ResourceItem, resource: ResourceDraft)
       reportSyntaxError(reading, item);
       return;
   }
-}
-
-/** Of the statements directly in a resource only `disk PATH` records no line (config-language.md 5). */
-function noteDevice(reading: Reading, resource: ResourceDraft): void {
-  const volume = resource.volumes[0];
-  if (volume !== undefined) volume.deviceStatement = statementOrigin(reading);
-}
-
-function noteMetaDisk(reading: Reading, resource: ResourceDraft): void {
-  const volume = resource.volumes[0];
-  if (volume !== undefined) volume.metaDiskStatement = statementOrigin(reading);
 }
 
 function readTemplateStatement(reading: Reading, path: string, resource: ResourceDraft): void {

@@ -59,6 +59,7 @@ function minorFor(reading: Reading, node: DeviceNode, name: string, local: boole
       { token: node.name },
     );
   }
+  if (!node.complete) return undefined;
   if (node.minor === undefined) {
     const minor = deviceNumber(name) ?? reading.minorOfDevice(name);
     if (minor === undefined) {
@@ -130,6 +131,7 @@ export function readDevice(
   }
   volume.written.device = true;
   if (host !== undefined) claimDevice(reading, volume, host);
+  volume.deviceStatement = statementOrigin(reading);
 }
 
 /** Conflicts of host-level statements show line 0: the real tool notes the line only afterwards (section 5). */
@@ -146,8 +148,15 @@ function claimDevice(reading: Reading, volume: VolumeDraft, host: HostDraft): vo
   }
 }
 
-export function readDiskPath(reading: Reading, node: DiskPathNode, volume: VolumeDraft): void {
+/** `disk PATH;` directly in a resource records no line (config-language.md 5). */
+export function readDiskPath(
+  reading: Reading,
+  node: DiskPathNode,
+  volume: VolumeDraft,
+  recorded = true,
+): void {
   volume.disk = textOf(node.path);
+  if (recorded) volume.diskStatement = statementOrigin(reading);
   volume.written.disk = true;
   volume.diskOrigin = tokenOrigin(reading, node.keyword);
 }
@@ -162,6 +171,7 @@ export function readMetaDisk(reading: Reading, node: MetaDiskNode, volume: Volum
         : String(bareInteger(node.index));
   volume.written.metaDisk = true;
   volume.metaDiskOrigin = tokenOrigin(reading, node.keyword);
+  volume.metaDiskStatement = statementOrigin(reading);
 }
 
 /** `disk {}` of a volume: the second one replaces only the disk options of the first (section 6). */
@@ -180,14 +190,7 @@ export function readVolumeOptions(reading: Reading, node: OptionsNode, volume: V
       'peer_device_options',
     ),
   );
-}
-
-/** What uniqueness errors show later: the statement's line once the volume was read (config-language.md 5). */
-export function noteStatement(reading: Reading, volume: VolumeDraft): void {
-  const origin = statementOrigin(reading);
-  volume.deviceStatement = origin;
-  volume.diskStatement = origin;
-  volume.metaDiskStatement = origin;
+  volume.diskStatement = statementOrigin(reading);
 }
 
 /** `volume N { }` in a resource or a host section. */
@@ -218,5 +221,4 @@ export function readVolume(reading: Reading, node: VolumeNode, owner: VolumeOwne
         break;
     }
   }
-  noteStatement(reading, volume);
 }

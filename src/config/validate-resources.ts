@@ -118,7 +118,7 @@ export function validateResources(config: Config, options: ValidateOptions): Out
   for (const resource of config.resources) {
     const draft = draftOf(resource);
     checkHosts(report, draft, config.nodeName);
-    checkProxies(report, draft);
+    if (!draft.ignore) checkProxies(report, draft);
     if (!options.dump && !converted.has(draft)) {
       converted.add(draft);
       convertResyncAfter(report, config, draft, options.terminal ?? false);

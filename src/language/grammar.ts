@@ -166,26 +166,28 @@ export class ConfigGrammar extends SectionGrammar {
       {
         ALT: () => {
           const name = this.CONSUME(Str);
-          const minor = this.OR1<Token | undefined>({
-            DEF: [
-              {
-                ALT: () => {
-                  this.CONSUME(KMinor);
-                  const number = this.CONSUME(Integer);
-                  this.CONSUME(Semicolon);
-                  return number;
+          const rest = this.attempt(() =>
+            this.OR1<{ readonly minor: Token | undefined }>({
+              DEF: [
+                {
+                  ALT: () => {
+                    this.CONSUME(KMinor);
+                    const number = this.CONSUME(Integer);
+                    this.CONSUME(Semicolon);
+                    return { minor: number };
+                  },
                 },
-              },
-              {
-                ALT: () => {
-                  this.CONSUME1(Semicolon);
-                  return undefined;
+                {
+                  ALT: () => {
+                    this.CONSUME1(Semicolon);
+                    return { minor: undefined };
+                  },
                 },
-              },
-            ],
-            ...expectMinor,
-          });
-          return { kind: 'device', keyword, name, minor };
+              ],
+              ...expectMinor,
+            }),
+          );
+          return { kind: 'device', keyword, name, minor: rest?.minor, complete: rest !== undefined };
         },
       },
       {
@@ -193,13 +195,13 @@ export class ConfigGrammar extends SectionGrammar {
           this.CONSUME1(KMinor);
           const minor = this.CONSUME1(Integer);
           this.CONSUME2(Semicolon);
-          return { kind: 'device', keyword, name: undefined, minor };
+          return { kind: 'device', keyword, name: undefined, minor, complete: true };
         },
       },
       {
         ALT: () => {
           this.CONSUME(OddDeviceWord);
-          return { kind: 'device', keyword, name: undefined, minor: undefined };
+          return { kind: 'device', keyword, name: undefined, minor: undefined, complete: true };
         },
       },
     ]);

@@ -143,6 +143,17 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
     return node;
   }
 
+  /** The rest of a statement whose beginning the real tool checks at once; undefined if it is wrong. */
+  protected attempt<T>(rest: () => T): T | undefined {
+    try {
+      return rest();
+    } catch (error) {
+      if (this.RECORDING_PHASE) throw error;
+      this.unfinished = error;
+      return undefined;
+    }
+  }
+
   private throwUnfinished(): never {
     const error = this.unfinished;
     this.unfinished = undefined;

@@ -78,6 +78,8 @@ export interface DeviceNode {
   /** All undefined: `device` swallowed a token without meaning (config-language.md 4). */
   readonly name: Token | undefined;
   readonly minor: Token | undefined;
+  /** False: a syntax error behind the name follows in the tree. */
+  readonly complete: boolean;
 }
 
 export interface MetaDiskNode {

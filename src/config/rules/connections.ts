@@ -10,6 +10,7 @@ import {
   type ResourceDraft,
 } from '../drafts';
 import { sameHost } from '../host-names';
+import { Heir } from '../inherit';
 import { type Address, type Origin } from '../model';
 import { implicitNodeIds } from './implicit-node-ids';
 import { type Checking, hostNames, resourcePlace, type Rule } from './rule';
@@ -76,20 +77,19 @@ function meshHost({ report }: Checking, resource: ResourceDraft, name: string): 
 
 /** One connection per unordered pair, in the order of the list. */
 function expandMeshes(checking: Checking, resource: ResourceDraft): void {
+  const origin = { ...resource.origin, line: 0 };
+  const heir = new Heir(resource, checking.report);
   for (const mesh of resource.meshes) {
-    mesh.hosts.forEach((first, index) => {
-      const a = meshHost(checking, resource, first);
-      for (const second of mesh.hosts.slice(index + 1)) {
-        const b = meshHost(checking, resource, second);
-        if (a === undefined || b === undefined) continue;
-        const origin = { ...resource.origin, line: 0 };
+    const hosts = mesh.hosts.flatMap((name) => meshHost(checking, resource, name) ?? []);
+    hosts.forEach((a, index) => {
+      for (const b of hosts.slice(index + 1)) {
         const connection = implicitConnection(
           resource,
-          endOfHost(a, first, origin),
-          endOfHost(b, second, origin),
+          endOfHost(a, a.names[0], origin),
+          endOfHost(b, b.names[0], origin),
         );
         connection.fromMesh = true;
-        for (const option of mesh.netOptions) connection.netOptions.unshift({ ...option, inherited: true });
+        heir.pass('show_net_options', mesh.netOptions, connection.netOptions);
         resource.connections.push(connection);
       }
     });

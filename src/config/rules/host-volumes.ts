@@ -9,14 +9,14 @@ function copyVolume({ keys }: Checking, from: VolumeDraft, to: VolumeDraft, host
   if (to.disk === undefined && from.disk !== undefined) {
     to.disk = from.disk;
     to.diskOrigin = from.diskOrigin;
-    if (host.kind !== 'stacked' && from.disk !== 'none') {
+    if (host.kind !== 'stacked') {
       for (const name of host.names) {
-        keys.claim('disk', `disk:${name}:${from.disk}`, from.diskStatement ?? noOrigin(host));
+        keys.claim('disk', `disk:${name}:${from.disk}`, to.diskStatement ?? noOrigin(host));
       }
     }
   }
-  const deviceOrigin = from.deviceStatement ?? noOrigin(host);
-  if (to.deviceName === undefined && from.deviceName !== undefined && to.minor === undefined) {
+  const deviceOrigin = to.deviceStatement ?? noOrigin(host);
+  if (to.deviceName === undefined && from.deviceName !== undefined) {
     to.deviceName = from.deviceName;
     to.deviceOrigin = from.deviceOrigin;
     for (const name of host.names) keys.claim('device', `device:${name}:${from.deviceName}`, deviceOrigin);
@@ -34,11 +34,18 @@ function copyVolume({ keys }: Checking, from: VolumeDraft, to: VolumeDraft, host
   }
 }
 
+/** A volume made for a host remembers the resource's statements; one that was written there does not. */
+function newHostVolume(host: HostDraft, from: VolumeDraft): VolumeDraft {
+  const volume = insertByNumber(host.volumes, newVolume(from.vnr, from.implicit));
+  volume.deviceStatement = from.deviceStatement;
+  volume.diskStatement = from.diskStatement;
+  volume.metaDiskStatement = from.metaDiskStatement;
+  return volume;
+}
+
 function inheritVolumes(checking: Checking, resource: ResourceDraft, host: HostDraft): void {
   for (const from of resource.volumes) {
-    const own =
-      host.volumes.find((volume) => volume.vnr === from.vnr) ??
-      insertByNumber(host.volumes, newVolume(from.vnr, from.implicit));
+    const own = host.volumes.find((volume) => volume.vnr === from.vnr) ?? newHostVolume(host, from);
     copyVolume(checking, from, own, host);
   }
 }
