@@ -242,7 +242,7 @@ function meshText(resource: Resource): string {
 function resourceHeading(resource: Resource, settings: DumpSettings): string {
   const { origin } = resource;
   return (
-    `# resource ${resource.name} on ${settings.nodeName}: ` +
+    `# resource ${quoteValue(resource.name)} on ${settings.nodeName}: ` +
     `${resource.ignore ? 'ignored' : 'not ignored'}, ${resource.stacked ? 'stacked' : 'not stacked'}\n` +
     `# defined at ${origin.file}:${origin.line}\n`
   );
