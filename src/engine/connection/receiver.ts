@@ -74,6 +74,7 @@ export class Receiver {
     link.koCount = connection.options.koCount;
     link.phase = 'establishing';
     link.attempt++;
+    connection.disconnectExpected = false;
     if (!link.pauseBeforeRetry) return this.establish(connection);
     link.pauseBeforeRetry = false;
     link.retryTimer = this.host.ports.scheduler.after(RETRY_PAUSE, {
@@ -238,7 +239,9 @@ export class Receiver {
       this.retry(connection);
       return;
     }
-    if (!connection.disconnectExpected) logLine(connection, 'warning', 'meta connection shut down by peer.');
+    // The verdict on the disconnect is still in the data stream, or its end is.
+    if (connection.disconnectExpected) return;
+    logLine(connection, 'warning', 'meta connection shut down by peer.');
     this.fail(connection, ConnectionState.NetworkFailure);
   }
 

@@ -127,6 +127,7 @@ export class LocalTransaction {
       target.link.handshakeReady = target.peerDevices.length === 0;
       target.link.handshakeRetry = false;
       target.link.handshakeDisconnect = false;
+      target.link.sizesError = false;
     }
     for (const peer of peers) {
       this.votes.set(peer, 'pending');

@@ -202,6 +202,7 @@ function accept(from: Connection, packet: Prepare): void {
     packet.targetNodeId === resource.nodeId
   ) {
     reachable &= ~nodeBit(packet.initiatorNodeId);
+    if (affected) affected.disconnectExpected = true;
   }
   remote.outcome.reachable = reachable;
   if (resource.now.role === Role.Primary) {
@@ -333,6 +334,7 @@ function abort(remote: RemoteTransaction, packet: Verdict, from: Connection): vo
   logLine(from, 'info', `Aborting remote state change ${packet.tid}`);
   forward(resource, packet, from);
   endRemote(remote);
+  if (remote.affected) remote.affected.disconnectExpected = false;
   if (remote.isConnect) resource.host.peerActions.endHandshake(remote.affected);
 }
 function endRemote(remote: RemoteTransaction): void {
