@@ -1,0 +1,20 @@
+import { type EnginePorts, type Log } from '../engine/ports';
+import { FileDisks } from './file-disks';
+import { type InputQueue } from './input-queue';
+import { NodeDigests } from './node-digests';
+import { SecureRandom } from './secure-random';
+import { TcpNetwork } from './tcp-network';
+import { UsermodeHelpers } from './usermode-helpers';
+
+/** What this machine offers to the engine. `helper`: the usermode helper program, or `disabled`. */
+export function enginePorts(queue: InputQueue, log: Log, helper: string): EnginePorts {
+  return {
+    scheduler: queue,
+    random: new SecureRandom(),
+    disks: new FileDisks(queue),
+    network: new TcpNetwork(queue),
+    digests: new NodeDigests(),
+    helpers: new UsermodeHelpers(queue, helper),
+    log,
+  };
+}

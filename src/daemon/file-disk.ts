@@ -1,0 +1,225 @@
+/**
+ * Backing disks: plain files, sparse images and block devices, through the page cache. Reads and writes are done
+ * synchronously at the end of a round of inputs (a 4 KiB write takes 2 us that way and 47 us through the thread pool,
+ * performance.md 3); a disk whose reads turn out to be slow is read through the thread pool. Flushes are always
+ * asynchronous, and all that are asked for while one runs share the next.
+ */
+import fs from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { Errno, type Disk, type DiskWaiter, type ErrnoCode } from '../engine/ports';
+import { geometryOf } from './disk-geometry';
+import { type InputQueue, type RoundEnd } from './input-queue';
+import { errnoOf } from './os-error';
+
+/** Zeros are written in pieces of this size. */
+const ZERO_PIECE = 1024 * 1024;
+/** A read that takes longer did not come from the page cache, in milliseconds. */
+const SLOW_READ = 0.5;
+/** After slow reads, this many go through the thread pool before one is tried directly again. */
+const POOLED_READS = 256;
+
+let zeros: Uint8Array | undefined;
+
+interface ReadJob {
+  readonly kind: 'read';
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  readonly waiter: DiskWaiter;
+}
+interface WriteJob {
+  readonly kind: 'write';
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  readonly fua: boolean;
+  readonly waiter: DiskWaiter;
+}
+interface ZeroJob {
+  readonly kind: 'zero';
+  offset: number;
+  length: number;
+  readonly waiter: DiskWaiter;
+}
+interface FlushJob {
+  readonly kind: 'flush';
+  readonly waiter: DiskWaiter;
+}
+type Job = ReadJob | WriteJob | ZeroJob | FlushJob;
+
+/** The opened file, shared by all who opened it with the same claim. */
+export interface OpenedFile {
+  readonly fd: number;
+  release(): void;
+}
+
+export class FileDisk implements Disk, RoundEnd {
+  /** Node has no fallocate and no BLKDISCARD: nothing is passed down, and nobody is told otherwise. */
+  readonly canDiscard = false;
+  readonly discardZeroes = false;
+  size: number;
+  readonly blockSize: number;
+  private jobs: Job[] = [];
+  private inFlight = 0;
+  private closed = false;
+  private flushing = false;
+  private readonly flushQueue: DiskWaiter[] = [];
+  private pooledReads = 0;
+
+  constructor(
+    readonly path: string,
+    private readonly file: OpenedFile,
+    geometry: { readonly size: number; readonly blockSize: number },
+    private readonly queue: InputQueue,
+  ) {
+    this.size = geometry.size;
+    this.blockSize = geometry.blockSize;
+  }
+
+  read(offset: number, into: Uint8Array, waiter: DiskWaiter): void {
+    this.ask({ kind: 'read', offset, bytes: into, waiter }, offset, into.length);
+  }
+  write(offset: number, from: Uint8Array, fua: boolean, waiter: DiskWaiter): void {
+    this.ask({ kind: 'write', offset, bytes: from, fua, waiter }, offset, from.length);
+  }
+  flush(waiter: DiskWaiter): void {
+    this.ask({ kind: 'flush', waiter }, 0, 0);
+  }
+  discard(_offset: number, _length: number, waiter: DiskWaiter): void {
+    this.queue.later(() => waiter.onDiskDone(Errno.EOPNOTSUPP));
+  }
+  zeroOut(offset: number, length: number, _mayUnmap: boolean, waiter: DiskWaiter): void {
+    this.ask({ kind: 'zero', offset, length, waiter }, offset, length);
+  }
+  refreshSize(waiter: DiskWaiter): void {
+    let error: ErrnoCode = 0;
+    try {
+      this.size = geometryOf(this.file.fd)?.size ?? this.size;
+    } catch (failure) {
+      error = errnoOf(failure);
+    }
+    this.queue.later(() => waiter.onDiskDone(error));
+  }
+  close(waiter: DiskWaiter): void {
+    if (this.inFlight > 0) throw new Error(`${this.path} closed with operations in flight`);
+    if (!this.closed) this.file.release();
+    this.closed = true;
+    this.queue.later(() => waiter.onDiskDone(0));
+  }
+
+  private ask(job: Job, offset: number, length: number): void {
+    if (this.closed) throw new Error(`${this.path}: ${job.kind} after close`);
+    if (!(offset >= 0 && offset % this.blockSize === 0 && length % this.blockSize === 0))
+      throw new Error(`${this.path}: ${job.kind} of ${length} bytes at ${offset} is not aligned`);
+    this.inFlight++;
+    if (offset + length > this.size) this.finish(job.waiter, Errno.EIO);
+    else this.start(job);
+  }
+  private start(job: Job): void {
+    if (this.jobs.length === 0) this.queue.afterWriters(this);
+    this.jobs.push(job);
+  }
+  private finish(waiter: DiskWaiter, error: ErrnoCode): void {
+    this.queue.later(() => {
+      this.inFlight--;
+      waiter.onDiskDone(error);
+    });
+  }
+
+  /** Does what was asked for, in that order; the completions are inputs of the next round. */
+  endRound(): void {
+    const jobs = this.jobs;
+    this.jobs = [];
+    for (const job of jobs) {
+      switch (job.kind) {
+        case 'read':
+          this.readNow(job);
+          break;
+        case 'write':
+          this.writeNow(job);
+          break;
+        case 'zero':
+          this.zeroNow(job);
+          break;
+        case 'flush':
+          this.queueFlush(job.waiter);
+          break;
+      }
+    }
+  }
+
+  private readNow(job: ReadJob): void {
+    if (this.pooledReads > 0) {
+      this.pooledReads--;
+      this.readPooled(job, 0);
+      return;
+    }
+    const began = performance.now();
+    let error: ErrnoCode = 0;
+    try {
+      for (let done = 0; done < job.bytes.length;) {
+        const got = fs.readSync(this.file.fd, job.bytes, done, job.bytes.length - done, job.offset + done);
+        // Shorter than it was when it was opened.
+        if (got === 0) throw Object.assign(new Error('short read'), { errno: -Errno.EIO });
+        done += got;
+      }
+    } catch (failure) {
+      error = errnoOf(failure);
+    }
+    if (performance.now() - began > SLOW_READ + job.bytes.length / 1e6) this.pooledReads = POOLED_READS;
+    this.finish(job.waiter, error);
+  }
+  private readPooled(job: ReadJob, done: number): void {
+    const { bytes, offset, waiter } = job;
+    fs.read(this.file.fd, bytes, done, bytes.length - done, offset + done, (failure, got) => {
+      if (failure !== null) this.finish(waiter, errnoOf(failure));
+      else if (got === 0) this.finish(waiter, Errno.EIO);
+      else if (done + got < bytes.length) this.readPooled(job, done + got);
+      else this.finish(waiter, 0);
+    });
+  }
+
+  private writeNow(job: WriteJob): void {
+    const error = this.writeAll(job.bytes, job.bytes.length, job.offset);
+    if (error === 0 && job.fua) this.queueFlush(job.waiter);
+    else this.finish(job.waiter, error);
+  }
+  private writeAll(bytes: Uint8Array, length: number, offset: number): ErrnoCode {
+    try {
+      for (let done = 0; done < length;) {
+        const put = fs.writeSync(this.file.fd, bytes, done, length - done, offset + done);
+        if (put === 0) return Errno.EIO;
+        done += put;
+      }
+      return 0;
+    } catch (failure) {
+      return errnoOf(failure);
+    }
+  }
+  /** A piece a round, so that others get their turn. */
+  private zeroNow(job: ZeroJob): void {
+    zeros ??= new Uint8Array(ZERO_PIECE);
+    const length = Math.min(job.length, ZERO_PIECE);
+    const error = this.writeAll(zeros, length, job.offset);
+    job.offset += length;
+    job.length -= length;
+    if (error !== 0 || job.length === 0) this.finish(job.waiter, error);
+    else this.queue.later(() => this.start(job));
+  }
+
+  private queueFlush(waiter: DiskWaiter): void {
+    this.flushQueue.push(waiter);
+    if (!this.flushing) this.flushNow();
+  }
+  private flushNow(): void {
+    const waiters = this.flushQueue.splice(0);
+    if (waiters.length === 0) return;
+    this.flushing = true;
+    fs.fdatasync(this.file.fd, (failure) => {
+      const error = failure === null ? 0 : errnoOf(failure);
+      this.flushing = false;
+      this.queue.input(() => {
+        for (const waiter of waiters) this.finish(waiter, error);
+        this.flushNow();
+      });
+    });
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * The one door into the engine. Every callback of the operating system comes in as an input; inputs never nest, `soon`
+ * tasks run after the input that asked for them and before the next (ports.ts). A turn goes on until nothing is left:
+ * inputs, then what was written to the network (it leaves together), then the disk operations that were asked for,
+ * whose completions are inputs again. Sending before the local write overlaps the peer's work with ours
+ * (performance.md 4.3).
+ */
+import { performance } from 'node:perf_hooks';
+import { type Scheduler, type Task, type TimerHandle, type TimerWaiter } from '../engine/ports';
+
+/** Work that is left to the end of an input round. */
+export interface RoundEnd {
+  endRound(): void;
+}
+
+/** After this many milliseconds a turn lets the operating system speak again. */
+const LONGEST_TURN = 20;
+const LONGEST_DELAY = 0x7fffffff;
+const MOST_TASKS = 1_000_000;
+
+class Timer implements TimerHandle {
+  private timeout: NodeJS.Timeout | undefined;
+  private readonly due: number;
+
+  constructor(
+    private readonly queue: InputQueue,
+    delay: number,
+    private readonly waiter: TimerWaiter,
+  ) {
+    this.due = queue.now() + delay;
+    this.arm();
+  }
+  private arm(): void {
+    const left = Math.min(Math.max(this.due - this.queue.now(), 0), LONGEST_DELAY);
+    this.timeout = setTimeout(() => this.expired(), Math.ceil(left));
+  }
+  private expired(): void {
+    // Timers of Node may come a fraction of a millisecond early.
+    if (this.queue.now() < this.due) {
+      this.arm();
+      return;
+    }
+    this.queue.input(() => {
+      if (this.timeout === undefined) return;
+      this.timeout = undefined;
+      this.waiter.onTimer();
+    });
+  }
+  cancel(): void {
+    clearTimeout(this.timeout);
+    this.timeout = undefined;
+  }
+}
+
+export class InputQueue implements Scheduler {
+  private inputs: (() => void)[] = [];
+  private tasks: Task[] = [];
+  private writers: RoundEnd[] = [];
+  private disks: RoundEnd[] = [];
+  private running = false;
+  private continued = false;
+
+  /** `onFault`: an input threw. The engine's state cannot be trusted any more; nothing runs after that. */
+  constructor(private readonly onFault: (error: unknown) => void) {}
+
+  now(): number {
+    return performance.now();
+  }
+  wallClock(): number {
+    return Date.now();
+  }
+  after(delay: number, waiter: TimerWaiter): TimerHandle {
+    return new Timer(this, delay, waiter);
+  }
+  soon(task: Task): void {
+    this.tasks.push(task);
+    // Asked for outside of an input: an empty input carries it.
+    if (!this.running) this.continueLater();
+  }
+
+  /** Runs `action` to completion as an input: at once, or after the running one. */
+  input(action: () => void): void {
+    this.inputs.push(action);
+    if (!this.running) this.run();
+  }
+  /** Makes `action` an input that comes later, never from within the call. */
+  later(action: () => void): void {
+    this.inputs.push(action);
+    if (!this.running) this.continueLater();
+  }
+  /** `writer` has bytes to send: called once after the inputs of this round. */
+  afterInputs(writer: RoundEnd): void {
+    this.writers.push(writer);
+    if (!this.running) this.continueLater();
+  }
+  /** `disk` has operations to start: called once after the network writes of this round. */
+  afterWriters(disk: RoundEnd): void {
+    this.disks.push(disk);
+    if (!this.running) this.continueLater();
+  }
+
+  private continueLater(): void {
+    if (this.continued) return;
+    this.continued = true;
+    setImmediate(() => {
+      this.continued = false;
+      if (!this.running) this.run();
+    });
+  }
+  private get idle(): boolean {
+    return (
+      this.inputs.length === 0 &&
+      this.tasks.length === 0 &&
+      this.writers.length === 0 &&
+      this.disks.length === 0
+    );
+  }
+  private run(): void {
+    const began = performance.now();
+    this.running = true;
+    try {
+      while (!this.idle) {
+        this.runInputs();
+        this.writers = runAll(this.writers);
+        this.disks = runAll(this.disks);
+        if (performance.now() - began > LONGEST_TURN) break;
+      }
+      this.running = false;
+    } catch (error) {
+      // `running` stays set: no further input is handled.
+      this.onFault(error);
+      return;
+    }
+    if (!this.idle) this.continueLater();
+  }
+  private runInputs(): void {
+    this.runTasks();
+    const inputs = this.inputs;
+    this.inputs = [];
+    for (let i = 0; i < inputs.length; i++) {
+      inputs[i]?.();
+      if (this.tasks.length > 0) this.runTasks();
+    }
+  }
+  private runTasks(): void {
+    for (let done = 0; this.tasks.length > 0;) {
+      const tasks = this.tasks;
+      this.tasks = [];
+      for (const task of tasks) task.run();
+      done += tasks.length;
+      if (done > MOST_TASKS) throw new Error('tasks keep asking for tasks');
+    }
+  }
+}
+
+/** Calls all of `list` and returns what is asked for meanwhile. */
+function runAll(list: RoundEnd[]): RoundEnd[] {
+  if (list.length === 0) return list;
+  const ends = list.slice();
+  list.length = 0;
+  for (const end of ends) end.endRound();
+  return list;
+}

@@ -1,0 +1,187 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import fc from 'fast-check';
+import { deviceNumbers, geometryOf } from '../../src/daemon/disk-geometry';
+import { FileDisks } from '../../src/daemon/file-disks';
+import { InputQueue } from '../../src/daemon/input-queue';
+import { Errno } from '../../src/engine/ports';
+import { diskDone, mustOpen, openDisk, throwing } from './port-waiters';
+
+let folder: string;
+let disks: FileDisks;
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'udrbd-disk-'));
+  disks = new FileDisks(new InputQueue(throwing));
+});
+afterEach(() => fs.rmSync(folder, { recursive: true }));
+
+function image(size: number, name = 'disk'): string {
+  const file = path.join(folder, name);
+  fs.closeSync(fs.openSync(file, 'w'));
+  fs.truncateSync(file, size);
+  return file;
+}
+
+describe('a backing file', () => {
+  test('has the size of the file, in whole sectors', async () => {
+    const disk = await mustOpen(disks, image(1024 * 1024 + 100));
+    expect(disk).toMatchObject({ size: 1024 * 1024, blockSize: 512, canDiscard: false });
+  });
+  test('holds what was written, at once visible to other readers', async () => {
+    const file = image(64 * 1024);
+    const disk = await mustOpen(disks, file);
+    const bytes = new Uint8Array(4096).fill(7);
+    expect(await diskDone((w) => disk.write(8192, bytes, false, w))).toBe(0);
+    expect(fs.readFileSync(file).subarray(8192, 12288).equals(Buffer.from(bytes))).toBe(true);
+    const back = new Uint8Array(4096);
+    expect(await diskDone((w) => disk.read(8192, back, w))).toBe(0);
+    expect(back).toEqual(bytes);
+  });
+  test('behaves as an array of bytes under any sequence of operations', async () => {
+    const operation = fc.record({
+      kind: fc.constantFrom('write' as const, 'fua' as const, 'zero' as const, 'flush' as const),
+      sector: fc.nat(60),
+      sectors: fc.integer({ min: 1, max: 4 }),
+      fill: fc.integer({ min: 1, max: 255 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { maxLength: 12 }), async (operations) => {
+        const file = image(64 * 512, `disk${Math.random()}`);
+        const disk = await mustOpen(disks, file);
+        const model = new Uint8Array(64 * 512);
+        const results = operations.map(({ kind, sector, sectors, fill }) =>
+          diskDone((w) => {
+            const [from, length] = [sector * 512, sectors * 512];
+            if (kind === 'flush') disk.flush(w);
+            else if (kind === 'zero') {
+              model.fill(0, from, from + length);
+              disk.zeroOut(from, length, true, w);
+            } else {
+              model.fill(fill, from, from + length);
+              disk.write(from, new Uint8Array(length).fill(fill), kind === 'fua', w);
+            }
+          }),
+        );
+        expect(new Set(await Promise.all(results))).toEqual(new Set(operations.length > 0 ? [0] : []));
+        const back = new Uint8Array(model.length);
+        expect(await diskDone((w) => disk.read(0, back, w))).toBe(0);
+        expect(back).toEqual(model);
+        await diskDone((w) => disk.close(w));
+      }),
+      { numRuns: 40 },
+    );
+  });
+  test('zeroes a large range piece by piece', async () => {
+    const file = path.join(folder, 'large');
+    fs.writeFileSync(file, Buffer.alloc(5 * 1024 * 1024, 1));
+    const disk = await mustOpen(disks, file);
+    expect(await diskDone((w) => disk.zeroOut(512, 4 * 1024 * 1024, false, w))).toBe(0);
+    const after = fs.readFileSync(file);
+    expect(after.indexOf(0)).toBe(512);
+    expect(after.lastIndexOf(0)).toBe(512 + 4 * 1024 * 1024 - 1);
+  });
+  test('beyond its end there is an I/O error, also when it was cut behind our back', async () => {
+    const file = image(8192);
+    const disk = await mustOpen(disks, file);
+    expect(await diskDone((w) => disk.write(8192, new Uint8Array(512), false, w))).toBe(Errno.EIO);
+    fs.truncateSync(file, 4096);
+    expect(await diskDone((w) => disk.read(4096, new Uint8Array(512), w))).toBe(Errno.EIO);
+  });
+  test('sees growth when asked to', async () => {
+    const file = image(8192);
+    const disk = await mustOpen(disks, file);
+    fs.truncateSync(file, 16384);
+    expect(disk.size).toBe(8192);
+    expect(await diskDone((w) => disk.refreshSize(w))).toBe(0);
+    expect(disk.size).toBe(16384);
+  });
+  test('passes no discards on and says so', async () => {
+    const disk = await mustOpen(disks, image(8192));
+    expect(await diskDone((w) => disk.discard(0, 512, w))).toBe(Errno.EOPNOTSUPP);
+  });
+  test('a full file system is ENOSPC, not an exception', async () => {
+    if (!fs.existsSync('/dev/full')) return;
+    // A regular file on a full file system cannot be had without root; the write path is the same.
+    const writeSync = fs.writeSync.bind(fs);
+    const disk = await mustOpen(disks, image(8192));
+    const full = fs.openSync('/dev/full', 'w');
+    const spy = jest
+      .spyOn(fs, 'writeSync')
+      .mockImplementation(((_fd: number, bytes: Uint8Array) =>
+        writeSync(full, bytes)) as typeof fs.writeSync);
+    try {
+      expect(await diskDone((w) => disk.write(0, new Uint8Array(512), false, w))).toBe(Errno.ENOSPC);
+    } finally {
+      spy.mockRestore();
+      fs.closeSync(full);
+    }
+  });
+});
+
+describe('opening', () => {
+  test('tells why it failed', async () => {
+    expect(await openDisk(disks, path.join(folder, 'none'))).toEqual({
+      kind: 'cannot-open',
+      errno: Errno.ENOENT,
+    });
+    expect(await openDisk(disks, folder)).toEqual({ kind: 'not-a-disk' });
+    expect(await openDisk(disks, '/dev/null')).toEqual({ kind: 'not-a-disk' });
+  });
+  test('the same claim may open twice, another may not, until all are closed', async () => {
+    const file = image(8192);
+    const [data, meta] = await Promise.all([mustOpen(disks, file), mustOpen(disks, file)]);
+    expect(await openDisk(disks, file, 'minor 1')).toEqual({ kind: 'claimed' });
+    await diskDone((w) => data.close(w));
+    expect(await openDisk(disks, file, 'minor 1')).toEqual({ kind: 'claimed' });
+    await diskDone((w) => meta.close(w));
+    expect(await openDisk(disks, file, 'minor 1')).toMatchObject({ size: 8192 });
+  });
+  test('a symbolic link or hard link is the same disk', async () => {
+    const file = image(8192);
+    fs.symlinkSync(file, path.join(folder, 'soft'));
+    fs.linkSync(file, path.join(folder, 'hard'));
+    await mustOpen(disks, file);
+    expect(await openDisk(disks, path.join(folder, 'soft'), 'minor 1')).toEqual({ kind: 'claimed' });
+    expect(await openDisk(disks, path.join(folder, 'hard'), 'minor 1')).toEqual({ kind: 'claimed' });
+  });
+  test('another daemon cannot have it', async () => {
+    const file = image(8192);
+    const other = new FileDisks(new InputQueue(throwing));
+    const disk = await mustOpen(disks, file);
+    expect(await openDisk(other, file)).toEqual({ kind: 'claimed' });
+    await diskDone((w) => disk.close(w));
+    // The kernel frees the lock when the socket is closed, a moment later.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await openDisk(other, file)).toMatchObject({ size: 8192 });
+  });
+});
+
+describe('geometry', () => {
+  test('takes device numbers apart as Linux packs them', () => {
+    expect(deviceNumbers(0x0801)).toEqual({ major: 8, minor: 1 });
+    expect(deviceNumbers(0x12300745)).toEqual({ major: 7, minor: 0x12345 });
+  });
+  test('of a loop device is what the kernel says', () => {
+    const file = image(3 * 1024 * 1024);
+    let loop = '';
+    try {
+      loop = execFileSync('losetup', ['-f', '--show', file], { stdio: ['ignore', 'pipe', 'ignore'] })
+        .toString()
+        .trim();
+    } catch {
+      process.stderr.write('SKIPPED (needs root and loop devices): geometry of a loop device\n');
+      return;
+    }
+    try {
+      const fd = fs.openSync(loop, 'r');
+      expect(geometryOf(fd)).toMatchObject({ size: 3 * 1024 * 1024, blockSize: 512, isBlockDevice: true });
+      // Without sysfs the size is found by reading.
+      expect(geometryOf(fd, '/nowhere')).toMatchObject({ size: 3 * 1024 * 1024 });
+      fs.closeSync(fd);
+    } finally {
+      execFileSync('losetup', ['-d', loop]);
+    }
+  });
+});
