@@ -1,0 +1,225 @@
+/** What the rest of the engine asks of the data path (`DataActions`), each call handed to its module. */
+import { DiskState, ReplicationState } from '../../control/contract/states';
+import { type DataActions } from '../actions';
+import { type Device, type PeerDevice } from '../objects';
+import { type ErrnoCode } from '../ports';
+import { isSync, isVerify } from '../state/derived';
+import { logLine } from '../state/object-log';
+import { type StateChange } from '../state/state-change';
+import { changeState } from '../state/transaction';
+import {
+  goDiskless,
+  openBackingFor,
+  reconsiderActivityLog,
+  resumeActivityLog,
+  trySuspendActivityLog,
+} from './attach-disk';
+import { sendBitmap, startFullSync } from './bitmap-exchange';
+import { DeviceExport } from './device-export';
+import { writeBitmapLazily } from './lazy-bitmap';
+import { WhenDone } from './meta-data-target';
+import { reconsiderResyncAfter } from './resync-after';
+import { retryWaiting } from './waiting-requests';
+import { announceDagtag, drainConnection, markPeerWritesOutOfSync } from './receive-writes';
+import { recomputeWriteOrdering } from './receive-epochs';
+import { resyncProgress } from './resync-progress';
+import { finishResyncAsSource } from './resync-end';
+import { beginResync, initialiseResync } from './resync-start';
+import { scheduleTick } from './resync-target';
+import { flushPeerAck, startNewEpoch } from './transfer-log';
+import { VerifyRun } from './verify-run';
+import { hasWritesInLog, loseRequests, markUnackedOutOfSync, resendRequests } from './write-path';
+
+const bitmapOf = (device: Device) => device.backing?.bitmap;
+const bitsOf = (device: Device, slot: number): number =>
+  slot >= 0 ? (bitmapOf(device)?.count(slot) ?? 0) : 0;
+
+/** Waiting requests are looked at again; resends and cancellations noted in the commit are done. */
+function stateCommitted(change: StateChange): void {
+  for (const { connection } of change.links) {
+    const { io } = connection;
+    if (io.cancelDue) loseRequests(connection);
+    else if (io.resendDue) resendRequests(connection);
+    io.cancelDue = io.resendDue = false;
+  }
+  for (const { device } of change.devices) retryWaiting(device);
+}
+
+function prepareVerifyRun(peerDevice: PeerDevice): void {
+  const { io, device } = peerDevice;
+  io.verify?.cancel();
+  io.verify = new VerifyRun(peerDevice, io.verifyPosition, io.verifyStop, device.size);
+}
+function verifyEnded(peerDevice: PeerDevice): void {
+  const { io, device } = peerDevice;
+  const run = io.verify;
+  if (run === undefined) return;
+  run.cancel();
+  io.verifyStop = Infinity;
+  if (peerDevice.now.repl === ReplicationState.VerifyS)
+    io.verifyPosition = run.position >= device.size ? 0 : run.position;
+  if (run.left > 0 && io.verifyPosition > 0)
+    logLine(peerDevice, 'info', `Online Verify reached sector ${io.verifyPosition}`);
+}
+
+function resyncContinues(peerDevice: PeerDevice): void {
+  const run = peerDevice.io.resync;
+  const now = peerDevice.resource.host.ports.scheduler.now();
+  logLine(peerDevice, 'info', 'Syncer continues.');
+  if (run === undefined) return;
+  if (run.pausedSince !== undefined) run.pausedMilliseconds += now - run.pausedSince;
+  run.pausedSince = undefined;
+  run.marks.reset(now, bitsOf(peerDevice.device, peerDevice.bitmapSlot));
+  run.nextBit = 0;
+  run.lastTick = now;
+  run.finishing = false;
+  if (peerDevice.next.repl === ReplicationState.SyncTarget) scheduleTick(run, 0);
+}
+function resyncPaused(peerDevice: PeerDevice): void {
+  const run = peerDevice.io.resync;
+  logLine(peerDevice, 'info', 'Resync suspended');
+  if (run === undefined) return;
+  run.pausedSince = peerDevice.resource.host.ports.scheduler.now();
+  run.timer?.cancel();
+  run.timer = undefined;
+}
+function resyncStopped(peerDevice: PeerDevice): void {
+  const { io, now } = peerDevice;
+  if (!isSync(now.repl)) io.resync?.stop();
+  if (!isVerify(now.repl)) io.verify?.cancel();
+}
+
+function fullSync(peerDevice: PeerDevice): void {
+  startFullSync(peerDevice, (repl) => {
+    changeState(peerDevice.resource, { verbose: true, hard: true, tag: 'start-sync' }, () => {
+      peerDevice.next.repl = repl;
+    });
+  });
+}
+
+/** The device grew while nobody was connected: the new area is out of sync; the diskful Primary is the source. */
+function resyncGrownArea(peerDevice: PeerDevice): void {
+  const { device, connection, resource } = peerDevice;
+  logLine(peerDevice, 'info', 'Resync of new storage after online grow');
+  const { role } = resource.now;
+  const { peerRole } = connection.now;
+  const source = role === peerRole ? resource.nodeId < connection.peerNodeId : role === 1;
+  if (device.now.disk < DiskState.Inconsistent) return;
+  changeState(resource, { hard: true, tag: 'resize' }, () => {
+    peerDevice.next.repl = source ? ReplicationState.WFBitMapS : ReplicationState.WFBitMapT;
+  });
+}
+
+function syncMetadata(device: Device, done?: (error: ErrnoCode) => void): void {
+  const { backing } = device;
+  const { scheduler } = device.resource.host.ports;
+  if (backing) backing.syncSuperblock(done && new WhenDone(done));
+  else if (done) scheduler.soon({ run: () => done(0) });
+}
+function writeBitmap(device: Device, done?: (error: ErrnoCode) => void): void {
+  const { backing } = device;
+  const { scheduler } = device.resource.host.ports;
+  if (backing) backing.bitmapWriter.writeDirty(done && new WhenDone(done));
+  else if (done) scheduler.soon({ run: () => done(0) });
+}
+
+const exported = new WeakMap<Device, DeviceExport>();
+function exportedDevice(device: Device): DeviceExport {
+  const known = exported.get(device) ?? new DeviceExport(device);
+  exported.set(device, known);
+  return known;
+}
+
+export const dataActions: DataActions = {
+  startNewEpoch,
+  announceDagtag,
+  flushPeerAck,
+  hasWritesInTransferLog: hasWritesInLog,
+  markUnackedOutOfSync,
+  markPeerWritesOutOfSync,
+  resendRequests: (connection) => void (connection.io.resendDue = true),
+  cancelRequests: (connection) => void (connection.io.cancelDue = true),
+  // What waits is looked at after every commit; completions are not withheld beyond their peers' answers.
+  restartSuspendedRequests: () => undefined,
+  releaseSuspendedCompletions: () => undefined,
+  newCurrentUuidSettled: (device) => {
+    device.io.uuidRotationAsked = false;
+    device.resource.host.ports.scheduler.soon({ run: () => retryWaiting(device) });
+  },
+  stateCommitted,
+  drainConnection,
+  dataStreamDrained: () => undefined,
+
+  openBacking: openBackingFor,
+  loadBitmap: (device, sectors, done) => {
+    const { backing } = device;
+    if (backing === undefined) throw new Error(`drbd${device.minor} has no disk`);
+    backing.loadBitmap(sectors, new WhenDone(done));
+  },
+  resizeBitmap: (device, sectors, setNewBits) => device.backing?.resizeBitmap(sectors, setNewBits),
+  writeOrderingChanged: recomputeWriteOrdering,
+
+  markMetadataDirty: (device) => device.backing?.markDirty(),
+  syncMetadata,
+  outOfSyncBits: ({ device, bitmapSlot }) => bitsOf(device, bitmapSlot),
+  slotBits: bitsOf,
+  setSlot: (device, slot) => void bitmapOf(device)?.setAll(slot),
+  clearSlot: (device, slot) => void bitmapOf(device)?.clearAll(slot),
+  copySlot: (device, from, to) => bitmapOf(device)?.copySlot(from, to),
+  setAllSlots: (device) => bitmapOf(device)?.setEverything(),
+  clearAllSlots: (device) => {
+    const bitmap = bitmapOf(device);
+    for (let slot = 0; slot < (bitmap?.slots ?? 0); slot++) bitmap?.clearAll(slot);
+  },
+  writeBitmap,
+  writeBitmapLazily,
+  resumeActivityLog,
+  trySuspendActivityLog,
+  reconsiderActivityLog,
+  goDiskless,
+
+  // Rates are read from the options at every tick.
+  resyncOptionsChanged: () => undefined,
+  prepareVerify: ({ io }, start, stop) => {
+    if (start !== undefined) io.verifyPosition = start;
+    io.verifyStop = stop ?? Infinity;
+  },
+
+  deviceCounters: ({ io, backing }) => ({
+    read: io.readSectors,
+    written: io.writtenSectors,
+    alWrites: backing?.activityLog.writes ?? 0,
+    bmWrites: backing?.bitmapWriter.bmWrites ?? 0,
+    upperPending: io.upperPending,
+    lowerPending: backing?.references ?? 0,
+  }),
+  resyncProgress,
+  isSuspendedInternally: ({ io }) => io.suspendCount > 0,
+  exportedDevice,
+
+  initialiseResync,
+  initialiseVerify: prepareVerifyRun,
+  verifyEnded,
+  resyncContinues,
+  resyncPaused,
+  sendBitmap,
+  startFullSync: fullSync,
+  beginResync,
+  peerFinishedResync: finishResyncAsSource,
+  peerFinishedVerify: (peerDevice) => {
+    changeState(peerDevice.resource, { hard: true, verbose: true, tag: 'resync-finished' }, () => {
+      if (isVerify(peerDevice.next.repl)) peerDevice.next.repl = ReplicationState.Established;
+    });
+  },
+  startVerify: (peerDevice) => {
+    const run = peerDevice.io.verify;
+    if (run === undefined) return;
+    logLine(peerDevice, 'info', `Starting Online Verify from sector ${run.position}`);
+    run.schedule(0);
+  },
+  resyncStopped,
+  resyncGrownArea,
+  reconsiderResyncAfter,
+  // Writes are always replicated to a target: RESYNC_WITHOUT_REPLICATION is not offered.
+  announcePeerReplication: () => undefined,
+};

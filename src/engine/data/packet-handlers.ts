@@ -1,0 +1,329 @@
+/** Handlers of the packets of the data path, for the receiver's table (connection/packet-handler.ts). */
+import { ReplicationState } from '../../control/contract/states';
+import { type PacketName } from '../../wire/packet-table';
+import { ID_SYNCER_HALF, OV_RESULT, OV_RESULT_ID, type Packet } from '../../wire/packets';
+import { type ConnectionHandler, type HandlerResult, type VolumeHandler } from '../connection/packet-handler';
+import { type Connection, type PeerDevice } from '../objects';
+import { logLine } from '../state/object-log';
+import { receiveBitmapPiece } from './bitmap-exchange';
+import { integrityDigest } from './packet-sender';
+import { dagtagReached, type ReadPurpose, type RequestedBlock, serveRead } from './peer-read';
+import { peersInSync } from './peers-in-sync';
+import { readAnswered, readRefused } from './read-request';
+import { peerAckArrived, receiveBarrier, receiveWrite } from './receive-writes';
+import { resyncAcked } from './resync-source';
+import {
+  findRequest,
+  resyncBlockCancelled,
+  resyncBlockEqual,
+  resyncBlockFailed,
+  resyncDataArrived,
+} from './resync-target';
+import { barrierAcked, peerAnswered, type PeerVerdict, stableConfirmed } from './write-path';
+
+type Of<N extends PacketName> = Extract<Packet, { readonly type: N }>;
+const isOf = <N extends PacketName>(packet: { readonly type: string }, name: N): packet is Of<N> =>
+  packet.type === name;
+
+type VolumeRow = readonly [PacketName, VolumeHandler];
+function onVolume<N extends PacketName>(
+  name: N,
+  handle: (peerDevice: PeerDevice, packet: Of<N>) => HandlerResult,
+): VolumeRow {
+  return [
+    name,
+    (peerDevice, reader) => {
+      const packet = reader.packet();
+      return isOf(packet, name) ? handle(peerDevice, packet) : 'protocol-error';
+    },
+  ];
+}
+type ConnectionRow = readonly [PacketName, ConnectionHandler];
+function onConnection<N extends PacketName>(
+  name: N,
+  handle: (connection: Connection, packet: Of<N>) => HandlerResult,
+): ConnectionRow {
+  return [
+    name,
+    (connection, reader) => {
+      const packet = reader.packet();
+      return isOf(packet, name) ? handle(connection, packet) : 'protocol-error';
+    },
+  ];
+}
+const orError = (text: string | undefined, on: Connection | PeerDevice): HandlerResult => {
+  if (text === undefined) return 'ok';
+  logLine(on, 'error', text);
+  return 'protocol-error';
+};
+
+// --- data with a digest before it
+
+/** The data without its digest; undefined if the digest is wrong or missing. */
+function checkedData(
+  peerDevice: PeerDevice,
+  tail: Uint8Array,
+  wrong: (bytes: number) => string,
+): Uint8Array | undefined {
+  const hash = integrityDigest(peerDevice.connection);
+  if (hash === undefined) return tail;
+  const data = tail.subarray(hash.size);
+  if (tail.length < hash.size) {
+    logLine(peerDevice, 'error', 'Invalid data reply size');
+    return undefined;
+  }
+  const own = hash.digest(data);
+  if (own.every((byte, i) => byte === tail[i])) return data;
+  logLine(peerDevice, 'error', wrong(data.length));
+  return undefined;
+}
+
+const handleData = onVolume('P_DATA', (peerDevice, packet) => {
+  const { sector } = packet;
+  const data = checkedData(
+    peerDevice,
+    packet.data,
+    (bytes) => `Digest integrity check FAILED: ${sector}s +${bytes}`,
+  );
+  if (data === undefined) return 'protocol-error';
+  const sectors = data.length / 512;
+  return receiveWrite(peerDevice, { ...packet, operation: 'write', sectors, data });
+});
+const NO_DATA = new Uint8Array(0);
+const handleTrim = onVolume('P_TRIM', (peerDevice, packet) =>
+  receiveWrite(peerDevice, { ...packet, operation: 'discard', sectors: packet.size / 512, data: NO_DATA }),
+);
+const handleZeroes = onVolume('P_ZEROES', (peerDevice, packet) =>
+  receiveWrite(peerDevice, { ...packet, operation: 'zero-out', sectors: packet.size / 512, data: NO_DATA }),
+);
+
+const handleDataReply = onVolume('P_DATA_REPLY', (peerDevice, packet) => {
+  const { sector, idHigh, idLow } = packet;
+  const data = checkedData(peerDevice, packet.data, () => 'Digest integrity check FAILED. Broken NICs?');
+  if (data === undefined) return 'protocol-error';
+  if (readAnswered(peerDevice, idHigh, idLow, sector, data)) return 'ok';
+  return orError(`failed to find request, sector ${sector}s`, peerDevice);
+});
+
+// --- requests of the peer
+
+interface BlockFields {
+  readonly sector: number;
+  readonly idHigh: number;
+  readonly idLow: number;
+  readonly size: number;
+  readonly dagtag?: number;
+  readonly dagtagNodeId?: number;
+  readonly digest?: Uint8Array;
+}
+function serve(peerDevice: PeerDevice, packet: BlockFields, purpose: ReadPurpose): HandlerResult {
+  const { sector, size } = packet;
+  const capacity = peerDevice.device.size;
+  if (size <= 0 || size % 512 !== 0 || size > 1 << 20 || sector + size / 512 > capacity)
+    return orError(`peer request: sector: ${sector}s, size: ${size}`, peerDevice);
+  const block: RequestedBlock = {
+    purpose,
+    sector,
+    sectors: size / 512,
+    idHigh: packet.idHigh,
+    idLow: packet.idLow,
+    dagtag: packet.dagtag ?? 0,
+    dagtagNodeId: packet.dagtagNodeId ?? 0,
+    digest: packet.digest?.slice(),
+  };
+  serveRead(peerDevice, block);
+  return 'ok';
+}
+const serveRows: readonly VolumeRow[] = [
+  onVolume('P_DATA_REQUEST', (peerDevice, packet) => serve(peerDevice, packet, 'application')),
+  onVolume('P_RS_DATA_REQUEST', (peerDevice, packet) => serve(peerDevice, packet, 'resync')),
+  onVolume('P_RS_DAGTAG_REQ', (peerDevice, packet) => serve(peerDevice, packet, 'resync')),
+  onVolume('P_RS_THIN_REQ', (peerDevice, packet) => serve(peerDevice, packet, 'resync')),
+  onVolume('P_RS_THIN_DAGTAG_REQ', (peerDevice, packet) => serve(peerDevice, packet, 'resync')),
+  onVolume('P_CSUM_RS_REQUEST', (peerDevice, packet) => serve(peerDevice, packet, 'resync')),
+  onVolume('P_RS_CSUM_DAGTAG_REQ', (peerDevice, packet) => serve(peerDevice, packet, 'resync')),
+  onVolume('P_OV_REQUEST', (peerDevice, packet) => serve(peerDevice, packet, 'verify')),
+  onVolume('P_OV_DAGTAG_REQ', (peerDevice, packet) => serve(peerDevice, packet, 'verify')),
+];
+
+// --- answers to our requests
+
+const unexpected = (peerDevice: PeerDevice, sector: number, bytes: number): HandlerResult =>
+  orError(`Unexpected resync reply at ${sector}+${bytes / 512}`, peerDevice);
+
+const handleResyncData = onVolume('P_RS_DATA_REPLY', (peerDevice, packet) => {
+  const { sector, idHigh, idLow } = packet;
+  const data = checkedData(
+    peerDevice,
+    packet.data,
+    (bytes) => `Digest integrity check FAILED: ${sector}s +${bytes}`,
+  );
+  if (data === undefined) return 'protocol-error';
+  const request = findRequest(peerDevice, sector, data.length, idHigh, idLow);
+  if (request === undefined) return unexpected(peerDevice, sector, data.length);
+  resyncDataArrived(peerDevice, request, data.slice());
+  return 'ok';
+});
+
+function resyncAnswer(
+  name: 'P_RS_IS_IN_SYNC' | 'P_NEG_RS_DREPLY' | 'P_RS_CANCEL' | 'P_RS_CANCEL_AHEAD',
+  act: typeof resyncBlockEqual,
+): VolumeRow {
+  return onVolume(name, (peerDevice, packet) => {
+    const { sector, size, idHigh, idLow } = packet;
+    const request = findRequest(peerDevice, sector, size, idHigh, idLow);
+    if (request) {
+      act(peerDevice, request);
+      return 'ok';
+    }
+    const { verify } = peerDevice.io;
+    const block = verify?.find(sector, size, idHigh, idLow);
+    if (verify === undefined || block === undefined) return unexpected(peerDevice, sector, size);
+    verify.refused(block);
+    return 'ok';
+  });
+}
+
+function verifyDigest(name: 'P_OV_REPLY' | 'P_OV_DAGTAG_REPLY'): VolumeRow {
+  return onVolume(name, (peerDevice, packet) => {
+    const { sector, size, idHigh, idLow, digest } = packet;
+    const { verify } = peerDevice.io;
+    const block = verify?.find(sector, size, idHigh, idLow);
+    if (verify === undefined || block === undefined) return unexpected(peerDevice, sector, size);
+    verify.digestArrived(block, digest.slice());
+    return 'ok';
+  });
+}
+function verifyResult(peerDevice: PeerDevice, sector: number, size: number, differs: boolean): HandlerResult {
+  const { io, device, bitmapSlot } = peerDevice;
+  if (io.pending > 0) io.pending--;
+  io.verifyPosition = sector + size / 512;
+  if (differs && bitmapSlot >= 0) device.backing?.bitmap.setRange(bitmapSlot, sector, size / 512);
+  return 'ok';
+}
+
+// --- acknowledgements
+
+interface AckFields {
+  readonly sector: number;
+  readonly idHigh: number;
+  readonly idLow: number;
+  readonly size: number;
+}
+function writeAck(peerDevice: PeerDevice, packet: AckFields, verdict: PeerVerdict): HandlerResult {
+  const { sector, size, idHigh, idLow } = packet;
+  const request = peerDevice.resource.io.writes.find(idHigh, idLow);
+  if (request?.device === peerDevice.device && request.sector === sector) {
+    peerAnswered(peerDevice, request, verdict);
+    return 'ok';
+  }
+  if (verdict === 'failed') {
+    const { device, bitmapSlot } = peerDevice;
+    if (bitmapSlot >= 0) device.backing?.bitmap.setRange(bitmapSlot, sector, size / 512);
+    return 'ok';
+  }
+  return orError(`failed to find request 0x${idLow.toString(16)}, sector ${sector}s`, peerDevice);
+}
+const isSyncer = ({ idHigh, idLow }: AckFields): boolean =>
+  idHigh === ID_SYNCER_HALF && idLow === ID_SYNCER_HALF;
+const resyncAck = (peerDevice: PeerDevice, packet: AckFields, ok: boolean): HandlerResult =>
+  resyncAcked(peerDevice, packet.sector, packet.size, ok)
+    ? 'ok'
+    : unexpected(peerDevice, packet.sector, packet.size);
+const sendsIds = ({ connection }: PeerDevice): boolean => connection.agreedProtocol >= 122;
+
+const ackRows: readonly VolumeRow[] = [
+  onVolume('P_RECV_ACK', (peerDevice, packet) => writeAck(peerDevice, packet, 'received')),
+  onVolume('P_WRITE_ACK', (peerDevice, packet) => writeAck(peerDevice, packet, 'written')),
+  onVolume('P_WRITE_ACK_IN_SYNC', (peerDevice, packet) => writeAck(peerDevice, packet, 'in-sync')),
+  onVolume('P_RS_WRITE_ACK', (peerDevice, packet) =>
+    sendsIds(peerDevice) || isSyncer(packet)
+      ? resyncAck(peerDevice, packet, true)
+      : writeAck(peerDevice, packet, 'in-sync'),
+  ),
+  onVolume('P_NEG_ACK', (peerDevice, packet) =>
+    !sendsIds(peerDevice) && isSyncer(packet)
+      ? resyncAck(peerDevice, packet, false)
+      : writeAck(peerDevice, packet, 'failed'),
+  ),
+  onVolume('P_RS_NEG_ACK', (peerDevice, packet) => resyncAck(peerDevice, packet, false)),
+  onVolume('P_NEG_DREPLY', (peerDevice, packet) =>
+    readRefused(peerDevice, packet.idHigh, packet.idLow, packet.sector)
+      ? 'ok'
+      : orError(`failed to find request, sector ${packet.sector}s`, peerDevice),
+  ),
+];
+
+const volumeRows: readonly VolumeRow[] = [
+  handleData,
+  handleTrim,
+  handleZeroes,
+  handleDataReply,
+  handleResyncData,
+  ...serveRows,
+  ...ackRows,
+  resyncAnswer('P_RS_IS_IN_SYNC', resyncBlockEqual),
+  resyncAnswer('P_NEG_RS_DREPLY', resyncBlockFailed),
+  resyncAnswer('P_RS_CANCEL', resyncBlockCancelled),
+  resyncAnswer('P_RS_CANCEL_AHEAD', resyncBlockCancelled),
+  verifyDigest('P_OV_REPLY'),
+  verifyDigest('P_OV_DAGTAG_REPLY'),
+  onVolume('P_OV_RESULT', (peerDevice, { sector, size, idLow }) =>
+    verifyResult(peerDevice, sector, size, idLow === OV_RESULT_ID.OUT_OF_SYNC),
+  ),
+  onVolume('P_OV_RESULT_ID', (peerDevice, { sector, size, result }) =>
+    verifyResult(peerDevice, sector, size, result === OV_RESULT.OUT_OF_SYNC),
+  ),
+  onVolume('P_BITMAP', (peerDevice, packet) => orError(receiveBitmapPiece(peerDevice, packet), peerDevice)),
+  onVolume('P_COMPRESSED_BITMAP', (peerDevice, packet) =>
+    orError(receiveBitmapPiece(peerDevice, packet), peerDevice),
+  ),
+  onVolume('P_OUT_OF_SYNC', (peerDevice, { sector, size }) => {
+    const { device, bitmapSlot, now } = peerDevice;
+    if (bitmapSlot >= 0) device.backing?.bitmap.setRange(bitmapSlot, sector, size / 512);
+    const run = peerDevice.io.resync;
+    // A running scan may have passed the place already.
+    if (run && now.repl === ReplicationState.SyncTarget)
+      run.nextBit = Math.min(run.nextBit, Math.floor(sector / 8));
+    return 'ok';
+  }),
+  onVolume('P_PEERS_IN_SYNC', (peerDevice, { mask, sector, size }) => {
+    peersInSync(peerDevice, mask, sector, size);
+    return 'ok';
+  }),
+];
+
+const connectionRows: readonly ConnectionRow[] = [
+  onConnection('P_BARRIER', (connection, { barrier }) => {
+    receiveBarrier(connection, barrier);
+    return 'ok';
+  }),
+  onConnection('P_BARRIER_ACK', (connection, { barrier, setSize }) =>
+    orError(barrierAcked(connection, barrier, setSize), connection),
+  ),
+  onConnection('P_CONFIRM_STABLE', (connection, packet) => {
+    const { writes } = connection.resource.io;
+    const oldest = writes.find(packet.oldestHigh, packet.oldestLow);
+    const youngest = writes.find(packet.youngestHigh, packet.youngestLow);
+    if (stableConfirmed(connection, oldest, youngest, packet.setSize)) return 'ok';
+    const text = `BAD! ConfirmedStable received with n_writes=${packet.setSize}, no such writes!`;
+    return orError(text, connection);
+  }),
+  onConnection('P_PEER_ACK', (connection, { mask, dagtag }) =>
+    peerAckArrived(connection, Number(mask & 0xffffffffn) | 0, dagtag)
+      ? 'ok'
+      : orError(`peer request with dagtag ${dagtag} not found`, connection),
+  ),
+  onConnection('P_DAGTAG', (connection, { dagtag }) => {
+    connection.lastDagtag = dagtag;
+    connection.receivedDagtag = true;
+    dagtagReached(connection.io.dagtagWaiters, dagtag);
+    return 'ok';
+  }),
+  onConnection('P_UNPLUG_REMOTE', () => 'ok'),
+];
+
+/** Packets that name a volume. */
+export const dataVolumeHandlers: ReadonlyMap<PacketName, VolumeHandler> = new Map(volumeRows);
+/** Packets of the whole connection. */
+export const dataConnectionHandlers: ReadonlyMap<PacketName, ConnectionHandler> = new Map(connectionRows);

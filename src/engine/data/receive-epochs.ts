@@ -1,0 +1,92 @@
+/** Epochs on the receiving side: when a barrier may be acknowledged (engine.md 10.7). */
+import { DiskState } from '../../control/contract/states';
+import { NO_VOLUME } from '../../wire/features';
+import { type Connection, type Resource } from '../objects';
+import { logLine } from '../state/object-log';
+import { type BackingDevice } from './backing-device';
+import { DiskBatch } from './meta-data-target';
+import { type ReceiveEpoch } from './peer-write';
+
+export type WriteOrdering = 'none' | 'drain' | 'flush' | 'barrier';
+const ORDER: readonly WriteOrdering[] = ['none', 'drain', 'flush', 'barrier'];
+
+const attached = (resource: Resource): BackingDevice[] =>
+  resource.devices.flatMap(({ backing, now }) =>
+    backing && now.disk >= DiskState.Attaching ? [backing] : [],
+  );
+
+/** The strongest method that all attached disks allow. */
+function allowedOrdering(resource: Resource): WriteOrdering {
+  let best = ORDER.indexOf('barrier');
+  for (const { diskOptions, backing } of resource.devices) {
+    if (backing === undefined || diskOptions === undefined) continue;
+    const { diskBarrier, diskFlushes, diskDrain } = diskOptions;
+    const own = diskBarrier ? 'barrier' : diskFlushes ? 'flush' : diskDrain ? 'drain' : 'none';
+    best = Math.min(best, ORDER.indexOf(own));
+  }
+  // Barriers within the stream of writes are no more; flushes do the same.
+  return ORDER[Math.min(best, ORDER.indexOf('flush'))] ?? 'flush';
+}
+
+/** Disks or their options changed. */
+export function recomputeWriteOrdering(resource: Resource): void {
+  const ordering = allowedOrdering(resource);
+  if (ordering === resource.io.writeOrdering) return;
+  resource.io.writeOrdering = ordering;
+  logLine(resource, 'info', `Method to ensure write ordering: ${ordering}`);
+}
+
+/** Acknowledges the epochs that are over, oldest first. */
+export function finishEpochs(connection: Connection): void {
+  const { io, resource } = connection;
+  for (let epoch = io.epochs[0]; epoch; epoch = io.epochs[0]) {
+    if (epoch.barrier === undefined || epoch.active > 0 || epoch.flushing) return;
+    if (epoch.size > 0 && resource.io.writeOrdering === 'flush') {
+      flushDisks(connection, epoch);
+      return;
+    }
+    retire(connection, epoch, epoch.barrier);
+  }
+}
+
+function flushDisks(connection: Connection, epoch: ReceiveEpoch): void {
+  const { io, resource } = connection;
+  const { life } = io;
+  epoch.flushing = true;
+  io.activeDiskIo++;
+  const batch = new DiskBatch((error) => {
+    io.activeDiskIo--;
+    if (error !== 0) {
+      logLine(resource, 'info', `local disk FLUSH FAILED with status ${error}`);
+      resource.io.writeOrdering = 'drain';
+    }
+    if (life === io.life) {
+      epoch.flushing = false;
+      if (epoch.barrier !== undefined) retire(connection, epoch, epoch.barrier);
+      finishEpochs(connection);
+    }
+    if (io.activeDiskIo === 0) io.idleWaiter?.();
+  });
+  for (const backing of attached(resource)) {
+    backing.hold();
+    const waiter = batch.add();
+    backing.dataDisk.flush({
+      onDiskDone: (error) => {
+        waiter.onDiskDone(error);
+        backing.release();
+      },
+    });
+  }
+  if (attached(resource).length > 0) batch.started();
+  else resource.host.ports.scheduler.soon({ run: () => batch.started() });
+}
+
+function retire(connection: Connection, epoch: ReceiveEpoch, barrier: number): void {
+  const { io } = connection;
+  io.epochs.shift();
+  if (epoch.size > 0)
+    connection.link.sendControl({ type: 'P_BARRIER_ACK', volume: NO_VOLUME, barrier, setSize: epoch.size });
+  const next = io.epochs[0];
+  const held = next?.held.splice(0) ?? [];
+  for (const write of held) write.release();
+}

@@ -1,0 +1,154 @@
+/** Writes, barriers and peer acks as they arrive from a peer, and the end of its connection (engine.md 10.7, 6.1). */
+import { type HandlerResult } from '../connection/packet-handler';
+import { type Connection, type PeerDevice } from '../objects';
+import { logLine } from '../state/object-log';
+import { DP } from '../../wire/packets';
+import { maxDiscardSize, NO_VOLUME } from '../../wire/features';
+import { IntervalKind } from './interval-set';
+import { sendBlockAck } from './packet-sender';
+import { dagtagReached } from './peer-read';
+import { abandonPeerWrite, newEpoch, PeerWrite, type ReceiveEpoch, type ReceivedWrite } from './peer-write';
+import { loseReads } from './read-request';
+import { finishEpochs } from './receive-epochs';
+import { dropRequests } from './resync-target';
+import { connectionLost, writableBacking } from './write-path';
+
+function openEpoch(connection: Connection): ReceiveEpoch {
+  const { epochs } = connection.io;
+  const last = epochs[epochs.length - 1];
+  if (last) return last;
+  const epoch = newEpoch();
+  epochs.push(epoch);
+  return epoch;
+}
+
+/** P_DATA, P_TRIM, P_ZEROES; `data` may be a view of received bytes. */
+export function receiveWrite(peerDevice: PeerDevice, packet: ReceivedWrite): HandlerResult {
+  const { device, connection, io } = peerDevice;
+  const { sector, sectors, operation } = packet;
+  const limit = operation === 'write' ? 1 << 20 : maxDiscardSize(connection.agreedFeatures);
+  if (!Number.isInteger(sectors) || sectors <= 0 || sectors * 512 > limit) {
+    logLine(peerDevice, 'error', `peer request: sector: ${sector}s, size: ${sectors * 512}`);
+    return 'protocol-error';
+  }
+  if (sector + sectors > device.size) {
+    logLine(
+      device,
+      'error',
+      `request from peer beyond end of local disk: capacity: ${device.size}s < sector: ${sector}s + size: ${sectors * 512}`,
+    );
+    return 'protocol-error';
+  }
+  connection.lastDagtag += sectors;
+  const epoch = openEpoch(connection);
+  epoch.size++;
+  const backing = writableBacking(device);
+  if (backing === undefined) {
+    connection.io.droppedWrites = true;
+    sendBlockAck(peerDevice, 'P_NEG_ACK', sector, packet.idHigh, packet.idLow, sectors * 512);
+    return 'ok';
+  }
+  if (connection.options.allowTwoPrimaries && overlapsOwnWrite(peerDevice, sector, sectors))
+    return 'protocol-error';
+  if (packet.flags & DP.SEND_RECEIVE_ACK)
+    sendBlockAck(peerDevice, 'P_RECV_ACK', sector, packet.idHigh, packet.idLow, sectors * 512);
+  epoch.active++;
+  io.receivedSectors += sectors;
+  const write = new PeerWrite(peerDevice, backing, { ...packet, data: packet.data.slice() }, epoch);
+  write.dagtag = connection.lastDagtag;
+  connection.io.unacked.push(write);
+  write.start();
+  dagtagReached(connection.io.dagtagWaiters, connection.lastDagtag);
+  return 'ok';
+}
+function overlapsOwnWrite(peerDevice: PeerDevice, sector: number, sectors: number): boolean {
+  const own = peerDevice.device.io.intervals.find(sector, sectors, IntervalKind.AppWrite);
+  if (own === undefined) return false;
+  const local = `local=${own.sector}s +${own.sectors * 512}`;
+  const remote = `remote=${sector}s +${sectors * 512}`;
+  logLine(peerDevice, 'alert', `Concurrent writes detected: ${local}, ${remote}`);
+  return true;
+}
+
+/** P_BARRIER closes the epoch that is open. */
+export function receiveBarrier(connection: Connection, barrier: number): void {
+  const { epochs } = connection.io;
+  const epoch = openEpoch(connection);
+  if (epoch.size === 0) return;
+  epoch.barrier = barrier;
+  epochs.push(newEpoch());
+  finishEpochs(connection);
+}
+
+/** P_PEER_ACK: what becomes of all writes up to `dagtag`. False: there is no such write. */
+export function peerAckArrived(connection: Connection, mask: number, dagtag: number): boolean {
+  const { io } = connection;
+  const known = io.unacked.all().some((write) => write.dagtag === dagtag);
+  if (!known) return io.droppedWrites;
+  for (let write = io.unacked.first(); write && write.dagtag <= dagtag; write = io.unacked.first()) {
+    io.unacked.shift();
+    write.applyPeerAck(mask);
+  }
+  return true;
+}
+
+/** A resync starts while this Primary's writes are under way: others may not have them (engine.md 2.6 step 10). */
+export function markPeerWritesOutOfSync(connection: Connection): void {
+  for (const write of connection.io.unacked.all()) {
+    const { device } = write.peerDevice;
+    const primary = write.peerDevice.bitmapSlot;
+    device.backing?.setInAllSlots(write.sector, write.sectors, primary);
+  }
+}
+
+/** Steps 5 and 7-9 of engine.md 6.1: the streams are gone. */
+export function drainConnection(connection: Connection, done: () => void): void {
+  const { io, resource } = connection;
+  io.life++;
+  for (const peerDevice of connection.peerDevices) {
+    dropRequests(peerDevice);
+    peerDevice.io.verify?.cancel();
+    peerDevice.io.bitmapReceiver = undefined;
+    peerDevice.io.bitmapReceived = false;
+  }
+  // Writes held back for the order of epochs were never acknowledged: they are not done any more.
+  for (const epoch of io.epochs.splice(0)) for (const write of epoch.held.splice(0)) write.cancel();
+  for (const read of io.dagtagWaiters.splice(0)) read.begin();
+  const finish = (): void => {
+    io.idleWaiter = undefined;
+    windUp(connection);
+    done();
+  };
+  if (io.activeDiskIo > 0)
+    io.idleWaiter = () => resource.host.ports.scheduler.soon({ run: () => whenIdle() });
+  else resource.host.ports.scheduler.soon({ run: finish });
+  const whenIdle = (): void => {
+    if (io.activeDiskIo === 0 && io.idleWaiter !== undefined) finish();
+  };
+}
+
+function windUp(connection: Connection): void {
+  const { io } = connection;
+  connectionLost(connection);
+  loseReads(connection);
+  const unacked = io.unacked.all();
+  io.unacked.clear();
+  for (const write of unacked) abandonPeerWrite(write);
+  io.droppedWrites = false;
+  io.sentDagtag = -1;
+  io.resyncInFlight = 0;
+  connection.receivedDagtag = false;
+  for (const peerDevice of connection.peerDevices) {
+    peerDevice.io.pending -= peerDevice.io.repliesOut.size;
+    peerDevice.io.repliesOut.clear();
+    peerDevice.io.sequence = 0;
+  }
+}
+
+/** Replication towards this peer begins: it learns where the stream of writes stands. */
+export function announceDagtag(connection: Connection): void {
+  const { io, resource, link } = connection;
+  if (io.sentDagtag === resource.dagtag || !link.up) return;
+  io.sentDagtag = resource.dagtag;
+  link.sendData({ type: 'P_DAGTAG', volume: NO_VOLUME, dagtag: resource.dagtag });
+}

@@ -1,0 +1,114 @@
+/** The end of a resync (engine.md 12.6). */
+import { DiskState, ReplicationState } from '../../control/contract/states';
+import { hasNode, NO_NODES } from '../node-mask';
+import { type PeerDevice } from '../objects';
+import { isSync, isSyncTarget } from '../state/derived';
+import { logLine } from '../state/object-log';
+import { changeState } from '../state/transaction';
+import { announceInSync } from './peers-in-sync';
+import { type ResyncRun } from './resync-run';
+import { uuidsAtTargetEnd } from './resync-uuids';
+
+/** Nothing is left to ask for: make what was written durable, be sure that the source is there, then finish. */
+export function passEnded(run: ResyncRun): void {
+  const { peerDevice } = run;
+  const { device, connection } = peerDevice;
+  const { backing } = device;
+  const { life } = connection.io;
+  if (run.finishing || backing === undefined) return;
+  run.finishing = true;
+  backing.hold();
+  backing.dataDisk.flush({
+    onDiskDone: () => {
+      if (!run.stopped && life === connection.io.life)
+        connection.resource.host.peerActions.pingPeer(connection, () => {
+          if (!run.stopped && life === connection.io.life) finishAsTarget(run);
+        });
+      backing.release();
+    },
+  });
+}
+
+function finishAsTarget(run: ResyncRun): void {
+  const { peerDevice } = run;
+  const { device, bitmapSlot } = peerDevice;
+  if (peerDevice.io.resync !== run || peerDevice.now.repl !== ReplicationState.SyncTarget) {
+    run.finishing = false;
+    return;
+  }
+  // A write that failed here, or a paused and continued scan, may have left bits behind.
+  const left = device.backing?.bitmap.count(bitmapSlot) ?? 0;
+  if (left > 0 && run.failed === 0) logLine(peerDevice, 'warning', `expected n_oos:${left} to be 0`);
+  const stable = !peerDevice.unstableResync;
+  const newDisk = peerDevice.now.pdsk;
+  const clean = run.failed === 0;
+  const older = clean && stable ? uuidsAtTargetEnd(peerDevice) : NO_NODES;
+  logDone(run);
+  if (!stable) logLine(peerDevice, 'info', 'Peer was unstable during resync');
+  changeState(device.resource, { hard: true, verbose: true, tag: 'resync-finished' }, () => {
+    peerDevice.next.repl = ReplicationState.Established;
+    peerDevice.next.resyncActive = false;
+    if (!clean) {
+      device.next.disk = DiskState.Inconsistent;
+      peerDevice.next.pdsk = DiskState.UpToDate;
+      return;
+    }
+    if (!stable) return;
+    device.next.disk = newDisk;
+    for (const other of device.peerDevices) {
+      if (newDisk === DiskState.UpToDate && other.next.repl === ReplicationState.PausedSyncT)
+        other.next.repl = ReplicationState.Established;
+      if (hasNode(older, other.peerNodeId) && other.next.pdsk > DiskState.Outdated)
+        other.next.pdsk = DiskState.Outdated;
+    }
+  });
+  afterEnd(run, clean);
+}
+function afterEnd(run: ResyncRun, clean: boolean): void {
+  const { peerDevice } = run;
+  const { device, resource } = peerDevice;
+  run.stop();
+  peerDevice.unstableResync = false;
+  if (clean && device.backing) announceInSync(device, 0, device.backing.bitmap.sectors);
+  device.backing?.markDirty();
+  device.backing?.syncSuperblock();
+  resource.host.peerActions.runHelper('after-resync-target', peerDevice);
+}
+
+/** As source: the target has said by its state that it is done. `peerDisk` is what it says of its disk. */
+export function finishResyncAsSource(peerDevice: PeerDevice, peerDisk: DiskState): void {
+  const { device, io, now } = peerDevice;
+  if (!isSync(now.repl) || isSyncTarget(now.repl)) return;
+  const run = io.resync;
+  if (run) logDone(run);
+  changeState(device.resource, { hard: true, verbose: true, tag: 'resync-finished' }, () => {
+    peerDevice.next.repl = ReplicationState.Established;
+    peerDevice.next.resyncActive = false;
+    peerDevice.next.pdsk = peerDisk;
+  });
+  run?.stop();
+}
+
+function logDone(run: ResyncRun): void {
+  const { peerDevice } = run;
+  const now = peerDevice.resource.host.ports.scheduler.now();
+  const total = Math.max(1, Math.floor((now - run.startTime) / 1000));
+  const paused = Math.floor(run.pausedMilliseconds / 1000);
+  const active = Math.max(1, total - paused);
+  const rate = Math.floor(((run.total - run.failed) * 4) / active);
+  logLine(
+    peerDevice,
+    'info',
+    `Resync done (total ${total} sec; paused ${paused} sec; ${run.total === 0 ? 0 : rate} K/sec)`,
+  );
+  if (run.failed > 0) logLine(peerDevice, 'error', `            ${run.failed} failed blocks`);
+  if (run.useChecksums && run.total > 0) {
+    const ratio = Math.floor((100 * run.sameChecksum) / run.total);
+    logLine(
+      peerDevice,
+      'info',
+      `${ratio} % had equal checksums, eliminated: ${run.sameChecksum * 4}K; ` +
+        `transferred ${(run.total - run.sameChecksum) * 4}K total ${run.total * 4}K`,
+    );
+  }
+}

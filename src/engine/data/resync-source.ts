@@ -1,0 +1,29 @@
+/** The source of a resync learns what has been written (wire-protocol.md 10.3). */
+import { type PeerDevice } from '../objects';
+import { AL_EXTENT_SECTORS } from './activity-log';
+import { writeBitmapLazily } from './lazy-bitmap';
+import { announceInSync } from './peers-in-sync';
+
+/** P_RS_WRITE_ACK or its negative. False: it acknowledges nothing that was sent. */
+export function resyncAcked(peerDevice: PeerDevice, sector: number, bytes: number, ok: boolean): boolean {
+  const { io, device, bitmapSlot, connection } = peerDevice;
+  const sectors = bytes / 512;
+  if (io.repliesOut.get(sector) !== sectors) return false;
+  io.repliesOut.delete(sector);
+  io.pending--;
+  connection.io.resyncInFlight -= sectors;
+  const bitmap = device.backing?.bitmap;
+  if (bitmap === undefined || bitmapSlot < 0) return true;
+  if (!ok) {
+    if (io.resync) io.resync.failed += Math.ceil(sectors / 8);
+    return true;
+  }
+  bitmap.clearRange(bitmapSlot, sector, sectors);
+  writeBitmapLazily(device);
+  if (io.resync?.marks.advance(device.resource.host.ports.scheduler.now(), bitmap.count(bitmapSlot)) === true)
+    device.resource.host.notices.peerDeviceChanged(peerDevice);
+  const extent = Math.floor(sector / AL_EXTENT_SECTORS) * AL_EXTENT_SECTORS;
+  const length = Math.min(AL_EXTENT_SECTORS, bitmap.sectors - extent);
+  if (!bitmap.anyInRange(bitmapSlot, extent, length)) announceInSync(device, extent, length);
+  return true;
+}

@@ -1,0 +1,89 @@
+/** From the bitmap exchange into SyncSource or SyncTarget, and what entering does (engine.md 12.1, 12.2). */
+import { ConnectionState, ReplicationState, replicationStateName } from '../../control/contract/states';
+import { UUID_FLAG } from '../../wire/uuids110';
+import { type PeerDevice } from '../objects';
+import { logLine } from '../state/object-log';
+import { changeState } from '../state/transaction';
+import { scheduleTick } from './resync-target';
+import { ResyncRun } from './resync-run';
+import { uuidsAtTargetStart } from './resync-uuids';
+
+const BUSY_MILLISECONDS = 100;
+
+/** Runs the before-resync helper, then enters the resync unless the connection has gone on without us. */
+export function startResync(peerDevice: PeerDevice, side: 'source' | 'target'): void {
+  const { connection } = peerDevice;
+  const { life } = connection.io;
+  if (peerDevice.beforeResyncHandlerDone) {
+    enter(peerDevice, side);
+    return;
+  }
+  const helper = side === 'target' ? 'before-resync-target' : 'before-resync-source';
+  connection.resource.host.peerActions.runHelper(helper, peerDevice, (exitCode) => {
+    if (life !== connection.io.life) return;
+    if (exitCode > 0 && side === 'source' && exitCode === 3)
+      logLine(peerDevice, 'info', `${helper} handler returned ${exitCode}, ignoring. Old userland tools?`);
+    else if (exitCode > 0) {
+      logLine(peerDevice, 'info', `${helper} handler returned ${exitCode}, dropping connection.`);
+      changeState(connection.resource, { hard: true, tag: 'start-sync' }, () => {
+        connection.next.cstate = ConnectionState.Disconnecting;
+      });
+      return;
+    }
+    peerDevice.beforeResyncHandlerDone = true;
+    enter(peerDevice, side);
+  });
+}
+
+function enter(peerDevice: PeerDevice, side: 'source' | 'target'): void {
+  const { device, resource, connection, now } = peerDevice;
+  const waiting = side === 'target' ? ReplicationState.WFBitMapT : ReplicationState.WFBitMapS;
+  if (now.repl !== waiting) return;
+  if (hasOldWork(peerDevice)) {
+    logLine(peerDevice, 'info', 'postponing start_resync ...');
+    const { life } = connection.io;
+    resource.host.ports.scheduler.after(BUSY_MILLISECONDS, {
+      onTimer: () => {
+        if (life === connection.io.life) enter(peerDevice, side);
+      },
+    });
+    return;
+  }
+  if (side === 'target') uuidsAtTargetStart(peerDevice);
+  changeState(resource, { hard: true, verbose: true, tag: 'receive-bitmap' }, () => {
+    peerDevice.next.repl = side === 'target' ? ReplicationState.SyncTarget : ReplicationState.SyncSource;
+  });
+  peerDevice.io.bitmapReceived = false;
+  if (side === 'target') device.backing?.markDirty();
+}
+const hasOldWork = ({ io }: PeerDevice): boolean =>
+  io.repliesOut.size > 0 || (io.resync !== undefined && io.resync.working > 0);
+
+/** *In commit.* Fresh counters; the bits are counted now. */
+export function initialiseResync(peerDevice: PeerDevice): void {
+  const { device, bitmapSlot, io } = peerDevice;
+  io.resync?.stop();
+  const bits = bitmapSlot >= 0 ? (device.backing?.bitmap.count(bitmapSlot) ?? 0) : 0;
+  const run = new ResyncRun(peerDevice, bits, device.resource.host.ports.scheduler.now());
+  run.useChecksums = wantsChecksums(peerDevice);
+  io.resync = run;
+}
+function wantsChecksums(peerDevice: PeerDevice): boolean {
+  const { csumsAlg, csumsAfterCrashOnly } = peerDevice.connection.options;
+  if (csumsAlg === '') return false;
+  const crashed = ((peerDevice.uuids?.flags ?? 0n) & UUID_FLAG.CRASHED_PRIMARY) !== 0n;
+  return !csumsAfterCrashOnly || crashed || peerDevice.reconciliationResync;
+}
+
+/** A resync was entered: said, and on the target begun. */
+export function beginResync(peerDevice: PeerDevice): void {
+  const { io, now } = peerDevice;
+  if (io.resync === undefined) return;
+  const bits = io.resync.total;
+  logLine(
+    peerDevice,
+    'info',
+    `Began resync as ${replicationStateName(now.repl)} (will sync ${bits * 4} KB [${bits} bits set]).`,
+  );
+  if (now.repl === ReplicationState.SyncTarget) scheduleTick(io.resync, 0);
+}

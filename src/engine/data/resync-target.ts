@@ -1,0 +1,387 @@
+/** The target of a resync asks for what it lacks, block by block (engine.md 12.3), and writes what it gets. */
+import { ConnectionState, ReplicationState } from '../../control/contract/states';
+import { ID_SYNCER_HALF } from '../../wire/packets';
+import { type Device, type PeerDevice } from '../objects';
+import { type DiskWaiter, type TimerWaiter } from '../ports';
+import { logLine } from '../state/object-log';
+import { changeState } from '../state/transaction';
+import { AL_EXTENT_SECTORS } from './activity-log';
+import { type BackingDevice } from './backing-device';
+import { writeBitmapLazily } from './lazy-bitmap';
+import { wakeConflicts } from './conflicts';
+import { handleDiskError } from './disk-errors';
+import { type Interval, IntervalKind } from './interval-set';
+import { isConnected, sendBlockAck } from './packet-sender';
+import { usesDagtags } from './peer-read';
+import { announceInSync } from './peers-in-sync';
+import { decideRate } from './rate-controller';
+import { passEnded } from './resync-end';
+import { rateSettings, ResyncRequest, type ResyncRun } from './resync-run';
+import { dagtagDependency } from './dagtag-dependency';
+
+const TICK = 100;
+/** Blocks of 4 KiB in the largest request. */
+const MAX_BLOCKS = 256;
+const ACTIVE_WRITES = IntervalKind.AppWrite | IntervalKind.PeerWrite;
+
+class Tick implements TimerWaiter {
+  constructor(private readonly run: ResyncRun) {}
+  onTimer(): void {
+    this.run.timer = undefined;
+    tick(this.run);
+  }
+}
+
+export function scheduleTick(run: ResyncRun, delay: number): void {
+  if (run.stopped) return;
+  run.timer?.cancel();
+  const { scheduler } = run.peerDevice.resource.host.ports;
+  run.timer = scheduler.after(delay, new Tick(run));
+}
+
+const isRunning = (run: ResyncRun): boolean =>
+  !run.stopped &&
+  run.peerDevice.io.resync === run &&
+  run.peerDevice.now.repl === ReplicationState.SyncTarget &&
+  isConnected(run.peerDevice.connection);
+
+function tick(run: ResyncRun): void {
+  const { peerDevice } = run;
+  const { device, connection, bitmapSlot } = peerDevice;
+  const { backing } = device;
+  if (!isRunning(run) || run.finishing || backing === undefined || bitmapSlot < 0) return;
+  const now = device.resource.host.ports.scheduler.now();
+  run.marks.advance(now, backing.bitmap.count(bitmapSlot) - run.failed);
+  const budget = sectorBudget(run, now);
+  if (budget > 0 && connection.link.queuedDataBytes < connection.options.maxBuffers * 2048)
+    requestBlocks(run, backing, budget);
+  if (!checkPassEnd(run) && run.timer === undefined) scheduleTick(run, TICK);
+}
+
+function sectorBudget(run: ResyncRun, now: number): number {
+  const { arrived, inFlight } = run;
+  if (isThrottled(run)) return 0;
+  const decision = decideRate(rateSettings(run.peerDevice), run.plan, {
+    arrived,
+    inFlight,
+    elapsed: now - run.lastTick,
+  });
+  run.arrived = 0;
+  run.lastTick = now;
+  run.plan = decision.plan;
+  run.wantedRate = decision.wantedRate;
+  run.lastTickSectors = decision.request;
+  return decision.request;
+}
+/** c-min-rate: application writes wait for the activity log and the resync is faster than it must be (12.4). */
+function isThrottled(run: ResyncRun): boolean {
+  const { device, options } = run.peerDevice;
+  if (options.cMinRate === 0 || device.backing?.activityLog.contended !== true) return false;
+  const mark = run.marks.at(7);
+  const seconds = (device.resource.host.ports.scheduler.now() - mark.time) / 1000;
+  const left = device.backing.bitmap.count(run.peerDevice.bitmapSlot);
+  return seconds > 0 && ((mark.left - left) * 4) / seconds > options.cMinRate;
+}
+
+function requestBlocks(run: ResyncRun, backing: BackingDevice, budget: number): void {
+  const { peerDevice } = run;
+  if (run.againFrom < Infinity) {
+    // Something was refused: wait for what is under way, then begin again there.
+    if (run.inFlight > 0 || run.working > 0) return;
+    run.nextBit = run.againFrom;
+    run.againFrom = Infinity;
+  }
+  const { bitmap } = backing;
+  for (let left = budget; left > 0;) {
+    const bit = bitmap.findNext(peerDevice.bitmapSlot, run.nextBit);
+    if (bit < 0) {
+      run.nextBit = bitmap.bits;
+      return;
+    }
+    const sector = bitmap.sectorOfBit(bit);
+    const blocks = requestSize(bit, bitmap.findNextClear(peerDevice.bitmapSlot, bit) - bit, left / 8);
+    const sectors = Math.min(blocks * 8, bitmap.sectors - sector);
+    run.nextBit = bit + blocks;
+    // Blocks that are being written now are looked at again in the next pass.
+    if (peerDevice.device.io.intervals.find(sector, sectors, ACTIVE_WRITES | IntervalKind.ResyncWrite))
+      continue;
+    if (!sendRequest(run, sector, sectors)) return;
+    left -= sectors;
+  }
+}
+/** Grows over adjacent set bits, up to the alignment of the start, a power of two of the budget, and 1 MiB. */
+function requestSize(bit: number, setBits: number, budget: number): number {
+  let limit = 1;
+  while (limit < MAX_BLOCKS && limit * 2 <= budget && bit % (limit * 2) === 0) limit *= 2;
+  return Math.max(1, Math.min(setBits, limit));
+}
+
+function sendRequest(run: ResyncRun, sector: number, sectors: number): boolean {
+  const { peerDevice } = run;
+  const dependency = dagtagDependency(peerDevice);
+  if (dependency === 'several-primaries') {
+    const { connection, resource } = peerDevice;
+    logLine(peerDevice, 'error', 'Refusing to resync due to multiple remote primaries');
+    changeState(resource, { hard: true }, () => {
+      connection.next.cstate = ConnectionState.Disconnecting;
+    });
+    return false;
+  }
+  const request = new ResyncRequest(sector, sectors);
+  run.requests.add(request);
+  run.bySector.set(sector, request);
+  peerDevice.device.io.intervals.insert(request);
+  run.inFlight += sectors;
+  peerDevice.io.pending++;
+  if (run.useChecksums) readForChecksum(run, request);
+  else transmit(run, request, undefined);
+  return true;
+}
+function transmit(run: ResyncRun, request: ResyncRequest, digest: Uint8Array | undefined): void {
+  const { peerDevice } = run;
+  const { connection, device } = peerDevice;
+  const dependency = dagtagDependency(peerDevice);
+  const { nodeId, dagtag } = dependency === 'several-primaries' ? { nodeId: 0, dagtag: 0 } : dependency;
+  const ids = connection.agreedProtocol >= 122;
+  const common = {
+    volume: device.vnr,
+    sector: request.sector,
+    idHigh: ids ? request.idHigh : ID_SYNCER_HALF,
+    idLow: ids ? request.idLow : ID_SYNCER_HALF,
+    size: request.sectors * 512,
+  };
+  const after = { ...common, dagtagNodeId: nodeId, dagtag };
+  if (usesDagtags(peerDevice)) {
+    if (digest) connection.link.sendData({ type: 'P_RS_CSUM_DAGTAG_REQ', ...after, digest });
+    else connection.link.sendData({ type: 'P_RS_DAGTAG_REQ', ...after });
+  } else if (digest) connection.link.sendData({ type: 'P_CSUM_RS_REQUEST', ...common, digest });
+  else connection.link.sendData({ type: 'P_RS_DATA_REQUEST', ...common });
+}
+
+/** The digest of what is here goes with the request: equal blocks are not sent. */
+function readForChecksum(run: ResyncRun, request: ResyncRequest): void {
+  const { device, connection } = run.peerDevice;
+  const { backing } = device;
+  const hash = device.resource.host.ports.digests.hash(connection.options.csumsAlg);
+  if (backing === undefined || hash === undefined) {
+    transmit(run, request, undefined);
+    return;
+  }
+  const data = new Uint8Array(request.sectors * 512);
+  run.working++;
+  backing.hold();
+  backing.dataDisk.read(request.sector * 512, data, {
+    onDiskDone: (error) => {
+      run.working--;
+      if (isRunning(run)) transmit(run, request, error === 0 ? hash.digest(data) : undefined);
+      backing.release();
+    },
+  });
+}
+
+// --- answers
+
+/** The outstanding request that an answer belongs to. */
+export function findRequest(
+  peerDevice: PeerDevice,
+  sector: number,
+  bytes: number,
+  idHigh: number,
+  idLow: number,
+): ResyncRequest | undefined {
+  const run = peerDevice.io.resync;
+  if (run === undefined) return undefined;
+  const request =
+    peerDevice.connection.agreedProtocol >= 122 ? run.requests.find(idHigh, idLow) : run.bySector.get(sector);
+  return request?.sector === sector && request.sectors * 512 === bytes ? request : undefined;
+}
+
+function takeRequest(run: ResyncRun, request: ResyncRequest): void {
+  const { peerDevice } = run;
+  run.requests.remove(request);
+  if (run.bySector.get(request.sector) === request) run.bySector.delete(request.sector);
+  peerDevice.device.io.intervals.remove(request);
+  run.inFlight -= request.sectors;
+  run.arrived += request.sectors;
+  peerDevice.io.pending--;
+}
+
+/** P_RS_DATA_REPLY. `data` is a copy of its own. */
+export function resyncDataArrived(peerDevice: PeerDevice, request: ResyncRequest, data: Uint8Array): void {
+  const run = peerDevice.io.resync;
+  const { backing } = peerDevice.device;
+  if (run === undefined) return;
+  takeRequest(run, request);
+  peerDevice.io.receivedSectors += request.sectors;
+  if (backing === undefined) {
+    acknowledge(peerDevice, request, false);
+    return;
+  }
+  if (request.superseded) {
+    // A newer write owns the place. The source may forget the block, our own bit says whether something is left.
+    acknowledge(peerDevice, request, true);
+    run.againFrom = Math.min(run.againFrom, backing.bitmap.bitOfSector(request.sector));
+    afterAnswer(run);
+    return;
+  }
+  run.working++;
+  new ResyncWrite(run, backing, request, data).start();
+}
+
+/** P_RS_IS_IN_SYNC. */
+export function resyncBlockEqual(peerDevice: PeerDevice, request: ResyncRequest): void {
+  const run = peerDevice.io.resync;
+  if (run === undefined) return;
+  takeRequest(run, request);
+  run.sameChecksum += request.sectors / 8;
+  if (!request.superseded) markInSync(run, request);
+  afterAnswer(run);
+}
+/** P_NEG_RS_DREPLY: the source cannot read it. */
+export function resyncBlockFailed(peerDevice: PeerDevice, request: ResyncRequest): void {
+  const run = peerDevice.io.resync;
+  if (run === undefined) return;
+  takeRequest(run, request);
+  run.failed += Math.ceil(request.sectors / 8);
+  afterAnswer(run);
+}
+/** P_RS_CANCEL: asked again later. */
+export function resyncBlockCancelled(peerDevice: PeerDevice, request: ResyncRequest): void {
+  const run = peerDevice.io.resync;
+  if (run === undefined) return;
+  takeRequest(run, request);
+  run.againFrom = Math.min(run.againFrom, Math.floor(request.sector / 8));
+}
+
+function acknowledge(peerDevice: PeerDevice, request: ResyncRequest, ok: boolean): void {
+  const ids = peerDevice.connection.agreedProtocol >= 122;
+  sendBlockAck(
+    peerDevice,
+    ok ? 'P_RS_WRITE_ACK' : ids ? 'P_RS_NEG_ACK' : 'P_NEG_ACK',
+    request.sector,
+    ids ? request.idHigh : ID_SYNCER_HALF,
+    ids ? request.idLow : ID_SYNCER_HALF,
+    request.sectors * 512,
+  );
+}
+
+class ResyncWrite implements Interval, DiskWaiter {
+  readonly intervalKind = IntervalKind.ResyncWrite;
+  serial = 0;
+  readonly sector: number;
+  readonly sectors: number;
+  private readonly life: number;
+  constructor(
+    private readonly run: ResyncRun,
+    private readonly backing: BackingDevice,
+    private readonly request: ResyncRequest,
+    private readonly data: Uint8Array,
+  ) {
+    this.sector = request.sector;
+    this.sectors = request.sectors;
+    this.life = run.peerDevice.connection.io.life;
+  }
+  private get device(): Device {
+    return this.run.peerDevice.device;
+  }
+  start(): void {
+    this.run.peerDevice.connection.io.activeDiskIo++;
+    this.device.io.intervals.insert(this);
+    this.retryAfterConflict();
+  }
+  retryAfterConflict(): boolean {
+    const { intervals } = this.device.io;
+    const olderWrite = intervals.mustWait(
+      this,
+      ACTIVE_WRITES | IntervalKind.ResyncWrite | IntervalKind.ResyncRead,
+    );
+    if (olderWrite) {
+      // That write is newer than this data.
+      const overtaken = intervals.find(this.sector, this.sectors, ACTIVE_WRITES) !== undefined;
+      if (overtaken) this.request.superseded = true;
+      this.device.io.conflicts.push(this);
+      return false;
+    }
+    if (this.request.superseded) {
+      this.finish(true, false);
+      return true;
+    }
+    this.device.io.writtenSectors += this.sectors;
+    this.backing.hold();
+    this.backing.dataDisk.write(this.sector * 512, this.data, false, this);
+    return true;
+  }
+  onDiskDone(error: number): void {
+    const failed = error !== 0 || this.backing.aborted;
+    if (failed) handleDiskError(this.device, 'drbd_endio_write_sec_final', 'data');
+    this.finish(!failed, !failed);
+    this.backing.release();
+  }
+  private finish(ok: boolean, inSync: boolean): void {
+    const { run, request } = this;
+    const { peerDevice } = run;
+    const { connection } = peerDevice;
+    this.device.io.intervals.remove(this);
+    run.working--;
+    if (inSync) markInSync(run, request);
+    else if (ok) run.againFrom = Math.min(run.againFrom, Math.floor(request.sector / 8));
+    else run.failed += Math.ceil(request.sectors / 8);
+    const alive = this.life === connection.io.life;
+    if (alive) acknowledge(peerDevice, request, ok);
+    wakeConflicts(this.device);
+    connection.io.activeDiskIo--;
+    if (connection.io.activeDiskIo === 0) connection.io.idleWaiter?.();
+    if (alive) afterAnswer(run);
+  }
+}
+
+function markInSync(run: ResyncRun, request: ResyncRequest): void {
+  const { peerDevice } = run;
+  const { device, bitmapSlot } = peerDevice;
+  const bitmap = device.backing?.bitmap;
+  if (bitmap === undefined || bitmapSlot < 0) return;
+  bitmap.clearRange(bitmapSlot, request.sector, request.sectors);
+  writeBitmapLazily(device);
+  const extent = Math.floor(request.sector / AL_EXTENT_SECTORS) * AL_EXTENT_SECTORS;
+  const length = Math.min(AL_EXTENT_SECTORS, bitmap.sectors - extent);
+  if (!bitmap.anyInRange(bitmapSlot, extent, length)) announceInSync(device, extent, length);
+}
+
+/** When everything came back early the next tick need not wait for its time (pace: c-max-rate). */
+function afterAnswer(run: ResyncRun): void {
+  if (!isRunning(run) || run.finishing || checkPassEnd(run)) return;
+  if (run.inFlight > 0 || run.working > 0) return;
+  const { scheduler } = run.peerDevice.resource.host.ports;
+  const { cMaxRate, cPlanAhead, resyncRate } = run.peerDevice.options;
+  const rate = cPlanAhead === 0 ? resyncRate : cMaxRate;
+  const pace = rate > 0 ? (run.lastTickSectors / 2 / rate) * 1000 : 0;
+  scheduleTick(run, Math.max(0, Math.min(TICK, run.lastTick + pace - scheduler.now())));
+}
+
+/** True if the resync is over, or is being ended. */
+function checkPassEnd(run: ResyncRun): boolean {
+  const { device, bitmapSlot } = run.peerDevice;
+  const bitmap = device.backing?.bitmap;
+  if (bitmap === undefined || bitmapSlot < 0) return false;
+  if (run.inFlight > 0 || run.working > 0 || run.againFrom < Infinity) return false;
+  if (bitmap.findNext(bitmapSlot, run.nextBit) >= 0) return false;
+  if (bitmap.count(bitmapSlot) > 0 && run.failed === 0) {
+    run.lastPassBits = bitmap.count(bitmapSlot);
+    run.nextBit = 0;
+    return false;
+  }
+  passEnded(run);
+  return true;
+}
+
+/** Everything on its way is forgotten: the connection is gone, or the resync was stopped. */
+export function dropRequests(peerDevice: PeerDevice): void {
+  const run = peerDevice.io.resync;
+  if (run === undefined) return;
+  for (const request of run.requests.all()) {
+    run.againFrom = Math.min(run.againFrom, Math.floor(request.sector / 8));
+    takeRequest(run, request);
+  }
+  run.arrived = 0;
+  wakeConflicts(peerDevice.device);
+}

@@ -1,0 +1,119 @@
+/**
+ * The transfer log of a resource: its writes in order, epochs and their barriers, and the peer acks that follow when
+ * writes are done everywhere (engine.md 10.3-10.6).
+ */
+import { NO_VOLUME } from '../../wire/features';
+import { type NodeMask } from '../node-mask';
+import { type Connection, type Resource } from '../objects';
+import { type TimerWaiter } from '../ports';
+import { isConnected } from './packet-sender';
+import { bitOf, type WriteRequest } from './write-request';
+
+export function appendToLog(resource: Resource, request: WriteRequest): void {
+  const { io } = resource;
+  resource.dagtag += request.sectors;
+  request.dagtag = resource.dagtag;
+  request.epoch = io.epoch;
+  request.inLog = true;
+  io.writes.add(request);
+  if (io.logTail) io.logTail.next = request;
+  else io.logHead = request;
+  io.logTail = request;
+  io.logLength++;
+  io.epochWrites++;
+}
+
+/** Writes from now on belong to another epoch; peers that got writes of the old one get its barrier. */
+export function startNewEpoch(resource: Resource): void {
+  const { io } = resource;
+  if (io.epochWrites === 0) return;
+  for (const connection of resource.connections) closeSentEpoch(connection);
+  io.epoch = (io.epoch + 1) >>> 0;
+  io.epochWrites = 0;
+}
+
+/** Sends the barrier of the writes sent since the last one, if there are any. */
+export function closeSentEpoch(connection: Connection): void {
+  const { io } = connection;
+  if (io.openEpochWrites === 0) return;
+  io.openEpochWrites = 0;
+  if (isConnected(connection))
+    connection.link.sendData({ type: 'P_BARRIER', volume: NO_VOLUME, barrier: io.openEpoch });
+}
+
+/** Notes that a write was sent: epochs of one connection never mix between barriers. */
+export function noteSent(connection: Connection, request: WriteRequest): void {
+  const { io } = connection;
+  io.openEpoch = request.epoch;
+  io.openEpochWrites++;
+  io.sentWrites.push(request);
+}
+
+// --- the end of requests, in order of the log
+
+/** What becomes of the bits and the extents of a write that is done: write-path.ts. */
+export type FinishWrite = (request: WriteRequest) => void;
+
+/** Takes finished requests off the head of the log. */
+export function retireRequests(resource: Resource, finish: FinishWrite): void {
+  const { io } = resource;
+  for (let request = io.logHead; request?.completed && request.barrierMask === 0; request = io.logHead) {
+    io.logHead = request.next;
+    if (io.logHead === undefined) io.logTail = undefined;
+    request.next = undefined;
+    request.inLog = false;
+    io.logLength--;
+    io.writes.remove(request);
+    finish(request);
+  }
+}
+
+// --- peer acks
+
+/** A write is done: the nodes of `mask` have it. Acks of writes with the same outcome are joined. */
+export function notePeerAck(request: WriteRequest): void {
+  const { resource } = request.device;
+  const { io } = resource;
+  if (request.sentMask === 0) return;
+  const mask = request.okMask | (request.localOk ? bitOf(resource.nodeId) : 0);
+  if (io.ackPending && (io.ackMask !== mask || io.ackSentTo !== request.sentMask)) flushPeerAck(resource);
+  io.ackPending = true;
+  io.ackMask = mask;
+  io.ackSentTo = request.sentMask;
+  io.ackDagtag = request.dagtag;
+  io.ackSectors += request.sectors;
+  if (io.ackSectors >= resource.options.peerAckWindow) {
+    flushPeerAck(resource);
+    return;
+  }
+  io.ackTimer?.cancel();
+  io.ackTimer = resource.host.ports.scheduler.after(
+    resource.options.peerAckDelay,
+    new PeerAckTimer(resource),
+  );
+}
+
+class PeerAckTimer implements TimerWaiter {
+  constructor(private readonly resource: Resource) {}
+  onTimer(): void {
+    this.resource.io.ackTimer = undefined;
+    flushPeerAck(this.resource);
+  }
+}
+
+/** Sends the peer ack that has been put off. */
+export function flushPeerAck(resource: Resource): void {
+  const { io } = resource;
+  io.ackTimer?.cancel();
+  io.ackTimer = undefined;
+  if (!io.ackPending) return;
+  io.ackPending = false;
+  io.ackSectors = 0;
+  const mask: NodeMask = BigInt(io.ackMask >>> 0);
+  for (const connection of resource.connections) {
+    if ((io.ackSentTo & bitOf(connection.peerNodeId)) === 0) continue;
+    // A peer that lost the connection since then has forgotten the write.
+    if (!isConnected(connection) || (io.ackMask & bitOf(connection.peerNodeId)) === 0) continue;
+    connection.link.sendControl({ type: 'P_PEER_ACK', volume: NO_VOLUME, mask, dagtag: io.ackDagtag });
+  }
+}

@@ -1,0 +1,430 @@
+/**
+ * Writes of the application: admission, conflicts, activity log, submission to disk and peers, completion
+ * (engine.md 10.1-10.6).
+ */
+import { DiskState, ReplicationState, Role } from '../../control/contract/states';
+import { type Connection, type Device, type PeerDevice, type Resource } from '../objects';
+import { Errno, type ErrnoCode } from '../ports';
+import { shouldReplicate } from '../state/derived';
+import { logLine } from '../state/object-log';
+import { writeOwedCurrentUuid } from '../uuid/new-current-uuid';
+import { supersedeResyncRequests, wakeConflicts } from './conflicts';
+import { handleDiskError } from './disk-errors';
+import { IntervalKind } from './interval-set';
+import { writeLocally } from './local-write';
+import { isConnected, sendOutOfSync, sendWrite, writeFlags } from './packet-sender';
+import { DP } from '../../wire/packets';
+import {
+  appendToLog,
+  closeSentEpoch,
+  noteSent,
+  notePeerAck,
+  retireRequests,
+  startNewEpoch,
+} from './transfer-log';
+import { bitOf, type WriteFlow, type WriteRequest, WriteStage } from './write-request';
+
+// --- admission
+
+/** New requests of this device have to wait (engine.md 1.5, "blocked:upper"). */
+export function isBlocked(device: Device): boolean {
+  if (device.cachedErrIo) return false;
+  return device.resource.cachedSuspended || device.io.suspendCount > 0 || device.cachedUnstable;
+}
+/** The data is UpToDate on some disk: what a write needs. */
+function hasUpToDateDisk(device: Device): boolean {
+  return (
+    device.now.disk === DiskState.UpToDate ||
+    device.peerDevices.some((peer) => peer.now.pdsk === DiskState.UpToDate)
+  );
+}
+
+/** Begins a request, or tries again to. The application is answered in a later task in every case. */
+export function startWrite(request: WriteRequest): void {
+  const { device } = request;
+  const { resource } = device;
+  if (resource.now.role !== Role.Primary) {
+    logLine(device, 'error', 'Rejected WRITE request, not in Primary role.');
+    answer(request, Errno.EIO);
+  } else if (device.cachedErrIo) answer(request, Errno.EIO);
+  else if (isBlocked(device)) device.io.waiting.push(request);
+  else if (device.newCurrentUuidOwed) {
+    device.io.waiting.push(request);
+    askForNewUuid(device);
+  } else if (!hasUpToDateDisk(device)) {
+    const { sector, sectors } = request;
+    logLine(device, 'error', `IO ERROR: neither local nor remote data, sector ${sector}+${sectors}`);
+    answer(request, Errno.EIO);
+  } else {
+    request.stage = WriteStage.Conflict;
+    device.io.intervals.insert(request);
+    tryPastConflicts(request);
+  }
+}
+function askForNewUuid(device: Device): void {
+  // In a task: the waiting request must be in its queue before the flag falls.
+  if (device.io.uuidRotationAsked) return;
+  device.io.uuidRotationAsked = true;
+  device.resource.host.ports.scheduler.soon({ run: () => writeOwedCurrentUuid(device) });
+}
+
+const MINDS =
+  IntervalKind.AppWrite | IntervalKind.PeerWrite | IntervalKind.ResyncWrite | IntervalKind.ResyncRead;
+
+function tryPastConflicts(request: WriteRequest): boolean {
+  const { device } = request;
+  if (device.io.intervals.mustWait(request, MINDS)) {
+    device.io.conflicts.push({ retryAfterConflict: () => tryPastConflicts(request) });
+    return false;
+  }
+  takeExtents(request);
+  return true;
+}
+
+/** A disk that takes writes: what get_ldev is to the kernel. */
+export const writableBacking = (device: Device) =>
+  device.now.disk >= DiskState.Inconsistent ? device.backing : undefined;
+
+function takeExtents(request: WriteRequest): void {
+  const backing = writableBacking(request.device);
+  request.stage = WriteStage.Extents;
+  request.backing = backing;
+  if (backing === undefined) {
+    submit(request);
+    return;
+  }
+  request.holdsExtents = true;
+  if (backing.activityLog.begin(request.sector, request.sectors, request)) submit(request);
+}
+
+function extentsActive(request: WriteRequest, error: ErrnoCode): void {
+  if (error !== 0) {
+    // The disk is going away: the peers may still take the write.
+    request.holdsExtents = false;
+    request.backing = undefined;
+  }
+  const { device } = request;
+  if (isBlocked(device) || device.newCurrentUuidOwed || !hasUpToDateDisk(device)) startAgain(request);
+  else submit(request);
+}
+/** The world changed while the request waited: back to the door. */
+function startAgain(request: WriteRequest): void {
+  releaseExtents(request);
+  request.device.io.intervals.remove(request);
+  wakeConflicts(request.device);
+  request.stage = WriteStage.Waiting;
+  startWrite(request);
+}
+function releaseExtents(request: WriteRequest): void {
+  if (request.holdsExtents) request.backing?.activityLog.end(request.sector, request.sectors);
+  request.holdsExtents = false;
+}
+
+// --- submission
+
+const wantsOutOfSync = ({ now }: PeerDevice): boolean =>
+  now.repl === ReplicationState.Ahead ||
+  now.repl === ReplicationState.WFBitMapS ||
+  (now.repl >= ReplicationState.Established &&
+    (now.pdsk === DiskState.Outdated || (now.pdsk === DiskState.Inconsistent && !now.replication)));
+
+function submit(request: WriteRequest): void {
+  const { device } = request;
+  const { resource } = device;
+  request.stage = WriteStage.Submitted;
+  request.submittedAt = resource.host.ports.scheduler.now();
+  supersedeResyncRequests(device, request);
+  appendToLog(resource, request);
+  for (const peerDevice of device.peerDevices) {
+    const { connection } = peerDevice;
+    if (!isConnected(connection)) continue;
+    if (shouldReplicate(peerDevice.now)) sendToPeer(peerDevice, request);
+    else if (wantsOutOfSync(peerDevice)) tellOutOfSync(peerDevice, request);
+  }
+  const { backing } = request;
+  if (backing && device.now.disk >= DiskState.Inconsistent) {
+    request.localPending = true;
+    device.io.writtenSectors += request.sectors;
+    backing.hold();
+    writeLocally(device, backing, request, request);
+  }
+  if (resource.io.epochWrites >= smallestEpochSize(resource)) startNewEpoch(resource);
+  // Nobody left to wait for: protocol A without a disk, or all gone since the admission.
+  settle(request);
+}
+function smallestEpochSize(resource: Resource): number {
+  let size = 2048;
+  for (const { options } of resource.connections) size = Math.min(size, options.maxEpochSize);
+  return size;
+}
+
+function sendToPeer(peerDevice: PeerDevice, request: WriteRequest): void {
+  const { connection } = peerDevice;
+  const bit = bitOf(connection.peerNodeId);
+  const flags = writeFlags(peerDevice, request);
+  if (connection.io.openEpochWrites > 0 && connection.io.openEpoch !== request.epoch)
+    closeSentEpoch(connection);
+  sendWrite(peerDevice, request, flags);
+  noteSent(connection, request);
+  request.sentMask |= bit;
+  request.barrierMask |= bit;
+  if (flags & (DP.SEND_WRITE_ACK | DP.SEND_RECEIVE_ACK)) {
+    request.pendingMask |= bit;
+    connection.io.appInFlight += request.sectors;
+    peerDevice.io.pending++;
+  }
+  // Under protocol A nothing but the loss of the connection says that the peer has not got it. An ack that comes all
+  // the same (MAY_SET_IN_SYNC) does not hold up the completion.
+  if (connection.options.protocol === 'A') request.okMask |= bit;
+}
+function tellOutOfSync(peerDevice: PeerDevice, request: WriteRequest): void {
+  const bitmap = request.backing?.bitmap;
+  const slot = peerDevice.bitmapSlot;
+  if (bitmap && slot >= 0 && bitmap.setRange(slot, request.sector, request.sectors) === 0) return;
+  sendOutOfSync(peerDevice, request.sector, request.sectors);
+}
+
+// --- what becomes of it
+
+function localDone(request: WriteRequest, error: ErrnoCode): void {
+  const { backing, device } = request;
+  request.localPending = false;
+  request.localOk = error === 0 && backing?.aborted !== true;
+  if (!request.localOk) {
+    backing?.setInAllSlots(request.sector, request.sectors);
+    handleDiskError(device, 'drbd_request_endio', 'data');
+  }
+  backing?.release();
+  settle(request);
+}
+
+/** The completion does not wait for peers under protocol A. */
+function isAwaited(request: WriteRequest): boolean {
+  let mask = request.pendingMask;
+  if (mask === 0) return false;
+  for (const connection of request.device.resource.connections)
+    if (connection.options.protocol === 'A') mask &= ~bitOf(connection.peerNodeId);
+  return mask !== 0;
+}
+
+/** Completes the request if nothing is awaited any more, and retires what is done. */
+export function settle(request: WriteRequest): void {
+  const { device } = request;
+  const { resource } = device;
+  if (!request.inLog || request.localPending) return;
+  if (!request.completed) {
+    if (isAwaited(request)) return;
+    complete(request);
+  }
+  if (request.barrierMask === 0 && resource.io.logHead === request) retireRequests(resource, finishWrite);
+}
+
+function complete(request: WriteRequest): void {
+  const { device } = request;
+  const { resource } = device;
+  const ok = request.localOk || request.okMask !== 0;
+  request.completed = true;
+  device.io.intervals.remove(request);
+  if (request.epoch === resource.io.epoch) startNewEpoch(resource);
+  wakeConflicts(device);
+  if (!ok && resource.cachedSuspended) {
+    // The kernel restarts such requests when the suspension ends (engine.md 10.2).
+    request.postponed = true;
+    return;
+  }
+  answer(request, ok && !device.cachedErrIo ? 0 : Errno.EIO);
+}
+
+function answer(request: WriteRequest, error: ErrnoCode): void {
+  request.error = error;
+  request.device.resource.host.ports.scheduler.soon(request);
+}
+
+/** Done on every peer that could do it: bits, extents, peer ack. */
+function finishWrite(request: WriteRequest): void {
+  const { device } = request;
+  if (request.postponed) {
+    releaseExtents(request);
+    device.io.waiting.push(renewed(request));
+    return;
+  }
+  if (request.backing) applyBits(request);
+  releaseExtents(request);
+  notePeerAck(request);
+}
+function renewed(request: WriteRequest): WriteRequest {
+  request.stage = WriteStage.Waiting;
+  request.completed = false;
+  request.postponed = false;
+  request.sentMask = request.pendingMask = request.barrierMask = request.okMask = request.inSyncMask = 0;
+  request.backing = undefined;
+  request.localOk = false;
+  return request;
+}
+
+/** Slots of nodes that have it stay or are cleared; all others, unconfigured nodes included, are set. */
+function applyBits(request: WriteRequest): void {
+  const { backing, sector, sectors } = request;
+  if (backing === undefined) return;
+  const { bitmap, superblock } = backing;
+  let settled = 0;
+  superblock.peers.forEach((peer, nodeId) => {
+    const bit = bitOf(nodeId);
+    if (peer.bitmapIndex < 0 || (request.okMask & bit) === 0 || !request.localOk) return;
+    settled |= 1 << peer.bitmapIndex;
+    if (request.inSyncMask & bit) bitmap.clearRange(peer.bitmapIndex, sector, sectors);
+  });
+  for (let slot = 0; slot < bitmap.slots; slot++)
+    if ((settled & (1 << slot)) === 0) bitmap.setRange(slot, sector, sectors);
+}
+
+// --- what peers say
+
+/** `received`: protocol B; `written`: also in sync if `inSync`; `failed`: P_NEG_ACK. */
+export type PeerVerdict = 'received' | 'written' | 'in-sync' | 'failed';
+
+export function peerAnswered(peerDevice: PeerDevice, request: WriteRequest, verdict: PeerVerdict): void {
+  const { connection } = peerDevice;
+  const bit = bitOf(connection.peerNodeId);
+  if (request.pendingMask & bit) {
+    request.pendingMask &= ~bit;
+    connection.io.appInFlight -= request.sectors;
+    peerDevice.io.pending--;
+  }
+  if (verdict === 'failed') {
+    request.okMask &= ~bit;
+    peerDevice.gotNegAck = true;
+    const slot = peerDevice.bitmapSlot;
+    if (slot >= 0) request.device.backing?.bitmap.setRange(slot, request.sector, request.sectors);
+  } else {
+    request.okMask |= bit;
+    if (verdict === 'in-sync') request.inSyncMask |= bit;
+  }
+  settle(request);
+}
+
+/** The peer has made the epoch durable. `bad` is the text of a protocol error. */
+export function barrierAcked(connection: Connection, barrier: number, setSize: number): string | undefined {
+  const { io } = connection;
+  const oldest = io.sentWrites.first();
+  if (oldest === undefined) return `BAD! BarrierAck #${barrier} received, but no epoch in tl!?`;
+  const expected = oldest.epoch;
+  if (expected !== barrier || (io.openEpochWrites > 0 && io.openEpoch === barrier))
+    return `BAD! BarrierAck #${barrier} received, expected #${expected}!`;
+  const writes: WriteRequest[] = [];
+  for (let next = io.sentWrites.first(); next?.epoch === barrier; next = io.sentWrites.first()) {
+    writes.push(next);
+    io.sentWrites.shift();
+  }
+  if (writes.length !== setSize)
+    return `BAD! BarrierAck #${barrier} received with n_writes=${setSize}, expected n_writes=${writes.length}!`;
+  for (const request of writes) stableOnPeer(connection, request);
+  return undefined;
+}
+/** A part of the open epoch is durable on the peer (P_CONFIRM_STABLE). */
+export function stableConfirmed(
+  connection: Connection,
+  oldest: WriteRequest | undefined,
+  youngest: WriteRequest | undefined,
+  setSize: number,
+): boolean {
+  const { io } = connection;
+  if (oldest === undefined || youngest === undefined || io.sentWrites.first() !== oldest) return false;
+  const count = io.sentWrites.all().indexOf(youngest) + 1;
+  if (count !== setSize) return false;
+  for (let i = 0; i < count; i++) {
+    const request = io.sentWrites.shift();
+    if (request === undefined) break;
+    if (io.openEpochWrites > 0 && request.epoch === io.openEpoch) io.openEpochWrites--;
+    stableOnPeer(connection, request);
+  }
+  return true;
+}
+function stableOnPeer(connection: Connection, request: WriteRequest): void {
+  const bit = bitOf(connection.peerNodeId);
+  request.barrierMask &= ~bit;
+  if (request.pendingMask & bit) {
+    const peerDevice = request.device.peerDeviceOf(connection.peerNodeId);
+    if (peerDevice) {
+      peerAnswered(peerDevice, request, 'written');
+      return;
+    }
+  }
+  settle(request);
+}
+
+// --- the connection is lost, comes back, or does not
+
+/** The peer's part of every write that is not durable there has failed. */
+export function loseRequests(connection: Connection): void {
+  const { resource, io } = connection;
+  const bit = bitOf(connection.peerNodeId);
+  resource.io.ackSentTo &= ~bit;
+  io.openEpochWrites = 0;
+  io.openEpoch = -1;
+  const lost = io.sentWrites.all();
+  io.sentWrites.clear();
+  io.appInFlight = 0;
+  for (const request of lost) losePart(connection, request, bit);
+  for (let request = resource.io.logHead; request; request = request.next) request.sentMask &= ~bit;
+  for (const request of lost) settle(request);
+  retireRequests(resource, finishWrite);
+}
+function losePart(connection: Connection, request: WriteRequest, bit: number): void {
+  if (request.pendingMask & bit) {
+    const peerDevice = request.device.peerDeviceOf(connection.peerNodeId);
+    if (peerDevice) peerDevice.io.pending--;
+  }
+  request.pendingMask &= ~bit;
+  request.barrierMask &= ~bit;
+  request.okMask &= ~bit;
+  request.inSyncMask &= ~bit;
+}
+
+/** Step 7 of engine.md 6.1: while I/O is suspended, writes that were to be acknowledged are kept for a resend. */
+export function connectionLost(connection: Connection): void {
+  const { resource, io } = connection;
+  if (!resource.cachedSuspended || connection.options.protocol === 'A') {
+    loseRequests(connection);
+    return;
+  }
+  io.openEpochWrites = 0;
+  io.openEpoch = -1;
+}
+
+/** Sends again what the peer has not acknowledged; what it has counts as durable there. */
+export function resendRequests(connection: Connection): void {
+  const { io } = connection;
+  const bit = bitOf(connection.peerNodeId);
+  const kept = io.sentWrites.all();
+  io.sentWrites.clear();
+  io.appInFlight = 0;
+  for (const request of kept) {
+    const peerDevice = request.device.peerDeviceOf(connection.peerNodeId);
+    if ((request.pendingMask & bit) === 0 || peerDevice === undefined) stableOnPeer(connection, request);
+    else {
+      peerDevice.io.pending--;
+      request.pendingMask &= ~bit;
+      request.sentMask &= ~bit;
+      sendToPeer(peerDevice, request);
+    }
+  }
+  if (io.openEpochWrites > 0 && io.openEpoch !== connection.resource.io.epoch) closeSentEpoch(connection);
+}
+
+/** Bits of every write that the peer has not made durable, before the bitmap is sent to it (engine.md 2.7 4e). */
+export function markUnackedOutOfSync(peerDevice: PeerDevice): void {
+  const { device, bitmapSlot, connection } = peerDevice;
+  const bitmap = device.backing?.bitmap;
+  if (bitmap === undefined || bitmapSlot < 0) return;
+  const bit = bitOf(connection.peerNodeId);
+  for (let request = device.resource.io.logHead; request; request = request.next) {
+    const durable = (request.okMask & bit) !== 0 && (request.barrierMask & bit) === 0;
+    if (request.device === device && !durable) bitmap.setRange(bitmapSlot, request.sector, request.sectors);
+  }
+}
+
+/** Is any write of the resource on its way? */
+export const hasWritesInLog = (resource: Resource): boolean => resource.io.logHead !== undefined;
+
+export const writeFlow: WriteFlow = { extentsActive, localDone };
