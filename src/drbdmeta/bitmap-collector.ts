@@ -16,10 +16,7 @@ export class BitmapCollector {
   /** Words of the current slot so far, and those that are kept. */
   private total = 0;
   private kept = 0;
-  /** The longest slot. */
-  longest = 0;
-  /** Set bits had no room. */
-  lost = false;
+  private longest = 0;
 
   /** Keeps no more than fits into `areaBytes`. */
   constructor(
@@ -36,7 +33,6 @@ export class BitmapCollector {
     this.total += 2 * count;
     this.longest = Math.max(this.longest, this.total);
     let remaining = Math.min(2 * count, this.limit - this.kept);
-    if (remaining < 2 * count && (high !== 0 || low !== 0)) this.lost = true;
     let odd = false;
     while (remaining > 0) {
       const part = Math.min(remaining, this.words.length - this.filled);
@@ -71,14 +67,13 @@ export class BitmapCollector {
     this.filled = 0;
   }
 
-  /** Bytes to write: the longest slot, padded to the sector size. */
-  byteCount(sectorSize: number): number {
-    return roundUp(this.longest * this.maxPeers * 4, sectorSize);
-  }
-
-  /** What the reference would write: it goes by the last slot. */
-  byteCountOfLastSlot(sectorSize: number): number {
-    return roundUp(this.total * this.maxPeers * 4, sectorSize);
+  /**
+   * Bytes to write, padded to the sector size. The reference goes by the last slot; here a longer slot counts too, as far
+   * as its words can mean anything (`meaningful` words a slot).
+   */
+  byteCount(sectorSize: number, meaningful: number): number {
+    const words = Math.max(this.total, Math.min(this.longest, meaningful));
+    return roundUp(words * this.maxPeers * 4, sectorSize);
   }
 
   /** Hands out the interleaved bitmap, `bytes` in all, in pieces that are only valid during the call. */

@@ -47,7 +47,8 @@ async function diskStateInDaemon(
   try {
     const resources = await client.dump();
     const device = resources.flatMap((resource) => resource.devices).find((found) => found.minor === minor);
-    return device?.info.disk;
+    const { diskStateName } = await import('../control/contract/states');
+    return device === undefined ? undefined : diskStateName(device.info.disk);
   } finally {
     client.close();
   }

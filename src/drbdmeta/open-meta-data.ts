@@ -198,7 +198,7 @@ function accept(
 
 /** Limits the last agreed size to what the layout allows and says so on standard output. */
 export function clipSize(tool: Tool, record: MetaRecord, usableSectors: number): void {
-  if (record.storedSize <= BigInt(Math.max(usableSectors, 0))) return;
+  if (usableSectors === Infinity || record.storedSize <= BigInt(Math.max(usableSectors, 0))) return;
   tool.io.stdout(`# la-size-sect was too big (${record.storedSize}), truncated (${usableSectors})!\n`);
   record.effectiveSize = Math.max(usableSectors, 0);
   record.storedSize = BigInt(record.effectiveSize);

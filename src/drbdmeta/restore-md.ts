@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import { parseDump, DumpSyntaxError } from '../metadata/dump-parser';
+import { bitmapWordsPerSlot } from '../metadata/bitmap-geometry';
 import { placeLayout } from '../metadata/layout';
 import { freshRecord, type Format, type MetaRecord } from '../metadata/meta-record';
 import { isExternalIndex, isLegalBytesPerBit } from '../metadata/superblock-check';
@@ -51,7 +52,6 @@ export function verifyDump(tool: Tool): number {
       header: (record) => {
         applyStripes(tool, record);
         checkGeometry(record);
-        // No device is opened: nothing internal has room on it.
         clipSize(tool, record, unopenedUsable(tool, record));
       },
       run: () => undefined,
@@ -64,9 +64,10 @@ export function verifyDump(tool: Tool): number {
   return 0;
 }
 
+/** No device is opened: nothing internal has room on it, and a flexible external area is as large as it likes. */
 function unopenedUsable(tool: Tool, record: Readonly<MetaRecord>): number {
   if (!isExternalIndex(tool.index)) return 0;
-  return layoutOf(tool, record, 0).usableSectors;
+  return tool.index < 0 ? Infinity : layoutOf(tool, record, 0).usableSectors;
 }
 
 function restore(tool: Tool, md: MetaData, pull: () => string | undefined): number {
@@ -161,22 +162,24 @@ function adopt(tool: Tool, md: MetaData, record: MetaRecord): void {
   clipSize(tool, md.record, md.layout.usableSectors);
 }
 
-/** As the reference, when the last slot is too long; also whenever set bits have no room. */
+function byteCount(md: MetaData, collector: BitmapCollector | undefined): number {
+  const { effectiveSize, bmBytesPerBit } = md.record;
+  return collector?.byteCount(md.device.sectorSize, bitmapWordsPerSlot(effectiveSize, bmBytesPerBit)) ?? 0;
+}
+
 function announceTruncation(tool: Tool, md: MetaData, collector: BitmapCollector | undefined): void {
   const room = md.layout.bitmapAreaBytes;
-  const { sectorSize } = md.device;
-  const last = collector?.byteCountOfLastSlot(sectorSize) ?? 0;
-  if (last <= room && collector?.lost !== true) return;
-  const bytes = last > room ? last : (collector?.byteCount(sectorSize) ?? 0);
-  tool.io.stderr(
-    `in meta_restore_md: truncating byte count from ${bytes} to ${room}\nBitmap info too large, truncated!\n`,
-  );
+  const bytes = byteCount(md, collector);
+  if (bytes > room)
+    tool.io.stderr(
+      `in meta_restore_md: truncating byte count from ${bytes} to ${room}\nBitmap info too large, truncated!\n`,
+    );
 }
 
 function write(tool: Tool, md: MetaData, collector: BitmapCollector | undefined): number {
   const { device, layout, record } = md;
   if (md.found !== 'none') invalidateBefore(md, layout.superblockByte);
-  const bytes = Math.min(collector?.byteCount(device.sectorSize) ?? 0, layout.bitmapAreaBytes);
+  const bytes = Math.min(byteCount(md, collector), layout.bitmapAreaBytes);
   if (collector !== undefined && bytes > 0) {
     const buffer = transferBuffer(Math.min(2 ** 25, bytes));
     collector.interleave(bytes, buffer, (piece, at) =>
