@@ -30,9 +30,17 @@ function implied(name: string, value: string): OptionSetting {
   return { name, value, inherited: false, implied: true, unknown: false, origin: nowhere };
 }
 
+/** A proxy node may work for several hosts: what counts is that the proxy is the one that runs here. */
+function sharesProxy(resource: ResourceDraft, names: readonly string[]): boolean {
+  const ends = resource.connections.flatMap((connection) => connection.paths.flatMap((path) => path.ends));
+  const here = ends.filter((end) => end.host === resource.me).flatMap((end) => end.proxy?.hostNames ?? []);
+  return names.some((name) => here.some((own) => sameHost(own, name)));
+}
+
 /** In a stacked resource only ends named like a host of the local lower section are here. */
 function isHere(resource: ResourceDraft, end: PathEndDraft): boolean {
   const me = resource.me;
+  if (resource.proxyOnly) return end.proxy !== undefined && sharesProxy(resource, end.proxy.hostNames);
   if (me === undefined || end.host !== me) return false;
   if (me.kind !== 'stacked' || end.name === undefined) return true;
   const name = end.name;
@@ -87,7 +95,12 @@ function resolveConnection(report: Reporter, resource: ResourceDraft, connection
   connection.ignore = path === undefined;
   if (path === undefined) return;
   const peer = path.remote?.host;
-  if (peer === undefined || path.remote?.address === undefined || path.local?.address === undefined) {
+  // Without an address of our own the real tool has no local end: the connection is nobody's business here.
+  if (path.local?.address === undefined) {
+    connection.ignore = true;
+    return;
+  }
+  if (peer === undefined || path.remote?.address === undefined) {
     missingPeer(report, resource, connection);
     return;
   }

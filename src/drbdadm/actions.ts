@@ -34,6 +34,11 @@ export function callStep(call: BackEndCall): Step {
   return { kind: 'call', call };
 }
 
+/** What a command says that needs a disk where there is none. */
+export function diskMissing(command: string): string {
+  return `The ${command} command requires a local disk, but the configuration gives none.`;
+}
+
 function printLine(text: string): readonly Step[] {
   return [{ kind: 'print', text: `${text}\n` }];
 }
@@ -144,11 +149,13 @@ const forgetPeer = withConnection((scope, peer) => {
   const nodeId = nodeIdOf(peer);
   const words = ['forget-peer', resource.name, nodeId];
   const first: BackEndCall = { ...drbdsetupCall({ words, resource: resource.name }), errors: 'held' };
-  const volumes = (resource.me?.volumes ?? []).filter(hasDisk);
-  const second = volumes.map((volume) =>
+  const volumes = resource.me?.volumes ?? [];
+  const diskless = volumes.findIndex((volume) => !hasDisk(volume));
+  const second = (diskless < 0 ? volumes : volumes.slice(0, diskless)).map((volume) =>
     drbdmetaCall(scope.settings, resource, volume, 'forget-peer', { nodeId, limit: 'short' }),
   );
-  return [{ kind: 'fall-back', first, finalCodes: [11, 17], second }];
+  const step: Step = { kind: 'fall-back', first, finalCodes: [11, 17], second };
+  return diskless < 0 ? [step] : [{ ...step, thenComplain: diskMissing('forget-peer') }];
 });
 
 const outdate = withVolume((scope) => {

@@ -1,7 +1,7 @@
 /** From a parsed command line and a configuration to a plan. Spawns nothing, prints nothing. */
 import { type Outcome } from '../config/load';
 import { type Config, type Connection, type Resource, type Volume } from '../config/model';
-import { actionSteps, moduleParameters, resourceNames, statusCall } from './actions';
+import { actionSteps, diskMissing, moduleParameters, resourceNames, statusCall } from './actions';
 import { type AdjustContext, resourceNeedsAdjusting, scheduleAdjust } from './adjust';
 import { hasDisk } from './back-end-words';
 import { type CallSettings } from './calls';
@@ -95,12 +95,10 @@ function pathScopes(planner: Planner, scope: Scope): readonly Scope[] {
   return connection.paths.filter((path) => !path.ignore).map((path) => ({ ...scope, path }));
 }
 
-const diskMissing = 'requires a local disk, but the configuration gives none.';
-
 function volumeSteps(planner: Planner, scope: Scope, everything: boolean): readonly Step[] {
   const { command } = planner.line;
   if (command.needsDisk && scope.volume !== undefined && !hasDisk(scope.volume)) {
-    return everything ? [] : [complain([`The ${command.name} command ${diskMissing}`], 10)];
+    return everything ? [] : [complain([diskMissing(command.name)], 10)];
   }
   return peersFor(planner, scope).flatMap((connection) => {
     const inner = connection === undefined ? scope : { ...scope, connection };

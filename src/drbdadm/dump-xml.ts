@@ -60,7 +60,7 @@ function sections(depth: number, options: SectionOptions): string {
     section(depth, 'options', options.resource) +
     section(depth, 'net', options.net) +
     section(depth, 'disk', [...options.device, ...options.disk, ...options.peerDevice]) +
-    section(depth, 'startup', options.startup, stacked) +
+    (options.startup.length === 0 ? '' : section(depth, 'startup', options.startup, stacked)) +
     section(depth, 'proxy', options.proxy, pluginSection) +
     section(depth, 'handlers', options.handlers)
   );

@@ -57,7 +57,8 @@ function section(depth: number, name: string, ...lists: readonly OptionList[]): 
 }
 
 function startupSection(depth: number, options: SectionOptions): string {
-  if (options.startup.length === 0 && !options.stackedTimeouts) return '';
+  // The real tool forgets stacked-timeouts where it stands alone.
+  if (options.startup.length === 0) return '';
   const stacked = options.stackedTimeouts ? `${indent(depth + 1)}stacked-timeouts;\n` : '';
   return `${indent(depth)}startup {\n${optionLines(depth + 1, options.startup)}${stacked}${indent(depth)}}\n`;
 }

@@ -107,13 +107,20 @@ export class PlanExecutor {
 
   private async fallBack(step: Extract<Step, { kind: 'fall-back' }>): Promise<number> {
     const first = await this.perform(step.first);
-    if (this.settings.dryRun) return this.sequence(step.second);
+    if (this.settings.dryRun) return this.second(step);
     if (first.code === 0) return 0;
     if (step.finalCodes.includes(first.code)) {
       this.settings.output.stderr(first.errors);
       return first.code;
     }
-    return step.second.length === 0 ? first.code : this.sequence(step.second);
+    return step.second.length === 0 && step.thenComplain === undefined ? first.code : this.second(step);
+  }
+
+  private async second(step: Extract<Step, { kind: 'fall-back' }>): Promise<number> {
+    const code = await this.sequence(step.second);
+    if (code !== 0 || step.thenComplain === undefined) return code;
+    this.settings.output.stderr(`${step.thenComplain}\n`);
+    return 10;
   }
 
   private async outdate(step: Extract<Step, { kind: 'outdate' }>): Promise<number> {

@@ -21,6 +21,7 @@ const contexts: readonly OptionContext[] = [
   'primary_cmd',
   'secondary_cmd',
   'invalidate_adm',
+  'invalidate',
   'invalidate_peer',
   'resize_cmd',
   'verify_cmd',

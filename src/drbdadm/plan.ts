@@ -42,6 +42,8 @@ export type Step =
       /** Results of `first` whose held messages are shown and which end the step. */
       readonly finalCodes: readonly number[];
       readonly second: readonly BackEndCall[];
+      /** The second part ends with this complaint and code 10: a volume has no disk to work on. */
+      readonly thenComplain?: string;
     }
   | { readonly kind: 'outdate'; readonly first: BackEndCall; readonly second: BackEndCall | undefined }
   /** drbdadm.md 7.5; `offline` is what check-resize falls back to. */

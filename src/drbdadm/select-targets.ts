@@ -132,7 +132,14 @@ export function selectTarget(
     return prepare(target.resource) ?? { kind: 'target', target };
   }
   const failure = prepare(resource);
-  if (failure !== undefined) return failure;
+  if (failure !== undefined) {
+    if (failure.kind !== 'end' || parts.peer === undefined) return failure;
+    return {
+      kind: 'end',
+      lines: [...failure.lines, `Not a valid connection (${argument}) for this host`],
+      code: 1,
+    };
+  }
   const target: Target = { argument, resource };
   return narrow(target, parts.peer, number, ignored);
 }
