@@ -59,6 +59,8 @@ export const configure: Command = async (invocation) => {
   }
   const connection = await invocation.connections.connect(!harmlessWithoutDaemon.includes(definition.name));
   if (connection === undefined) return 0;
+  if (options.legacy.length > 0)
+    await (await import('./compat84')).rememberLegacyOptions(invocation, connection);
   const reply = await askEngine(connection, request);
   const verdict = verdictOf(context.objectName, reply);
   io.stderr(verdict.stderr);

@@ -41,6 +41,9 @@ function numberValue(option: NumberOption | NumberOrSymbolOption, text: string):
   throw numberRefused(text, parsed.refusal);
 }
 
+/** Numbers that mean a symbol of quorum and quorum-minimum-redundancy. */
+const symbolOfNumber: Readonly<Record<number, string>> = { 0: 'off', 1024: 'majority', 1025: 'all' };
+
 /** One value; throws CommandExit if it is refused. */
 function optionValue(option: OptionSpec, text: string | undefined): OptionValue {
   switch (option.kind) {
@@ -63,7 +66,7 @@ function optionValue(option: OptionSpec, text: string | undefined): OptionValue 
       if (text !== undefined && option.symbols.includes(text)) return text;
       const value = numberValue(option, text ?? '');
       if (value === undefined) throw invalid(option, text ?? '');
-      return value;
+      return symbolOfNumber[value] ?? value;
     }
     case 'string':
     case 'key-description':

@@ -9,6 +9,7 @@ import { getopt } from './getopt';
 import { commandHelp, usageText } from './help-text';
 import { commandXml } from './help-xml';
 import { type Command, type Invocation } from './invocation';
+import { isAddressForm } from './address-form';
 import { CommandExit, type DrbdsetupIo } from './io';
 import { parseOptions } from './option-arguments';
 
@@ -17,6 +18,10 @@ export type { ControlConnection, ControlConnections, DrbdsetupIo } from './io';
 type Loader = () => Promise<Command>;
 const display = (): Promise<typeof import('./display-commands')> => import('./display-commands');
 const queries = (): Promise<typeof import('./query-commands')> => import('./query-commands');
+
+const waitCommands = ['wait-sync', 'wait-connect'].flatMap((what) =>
+  ['volume', 'connection', 'resource'].map((scope) => `${what}-${scope}`),
+);
 
 /** Commands that are not simply one request; loaded when they are called. */
 const special: ReadonlyMap<string, Loader> = new Map<string, Loader>([
@@ -30,6 +35,8 @@ const special: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   ['get-gi', async () => (await queries()).getGi],
   ['show-gi', async () => (await queries()).showGi],
   ['events2', async () => (await import('./events2-command')).events2],
+  ['check-resize', async () => (await import('./check-resize-command')).checkResize],
+  ...waitCommands.map((name): [string, Loader] => [name, async () => (await import('./wait-command')).wait]),
   ['udev', async () => (await queries()).udev],
 ]);
 
@@ -70,7 +77,10 @@ async function execute(
   const help = (command = definition): string => commandHelp(command, io.programName, columns);
   const parsed = getopt(words, longOptions(definition));
   if (parsed === undefined) throw new CommandExit(20, '', usage());
-  const { context, rest } = takeContext(definition, parsed.positionals, { usage, help });
+  const byAddress = isAddressForm(definition.name, parsed.positionals[1]);
+  // With addresses only the resource is context.
+  const leading = byAddress ? { ...definition, context: definition.context.slice(0, 1) } : definition;
+  const { context, rest } = takeContext(leading, parsed.positionals, { usage, help: () => help(definition) });
   const invocation: Invocation = {
     definition,
     context,
@@ -84,7 +94,7 @@ async function execute(
     usage,
     help: () => help(),
   };
-  const command = await loadCommand(definition);
+  const command = byAddress ? (await import('./compat84')).runAddressForm : await loadCommand(definition);
   try {
     return await command(invocation);
   } catch (error) {
