@@ -14,8 +14,9 @@ export function finishLink(change: StateChange, link: LinkChange): void {
   const from = link.old.cstate;
   const to = link.new.cstate;
   const connectionLost = from === ConnectionState.Connected && to < ConnectionState.Connected;
-  if (connectionLost && link.old.peerRole === Role.Primary && to !== ConnectionState.Disconnecting) {
-    if (isDisconnectReason(to) && to !== ConnectionState.TearDown) connection.notifyPeersLostPrimary = true;
+  const byAccident = isDisconnectReason(to) && to !== ConnectionState.TearDown;
+  if (connectionLost && byAccident && link.old.peerRole === Role.Primary && hasOtherPeer(change, link)) {
+    connection.notifyPeersLostPrimary = true;
   }
   if (from !== to) {
     if (to === ConnectionState.Disconnecting || to === ConnectionState.StandAlone) {
@@ -35,6 +36,10 @@ export function finishLink(change: StateChange, link: LinkChange): void {
   );
   if (bitmapSource && link.new.peerRole === Role.Primary) dataActions.markPeerWritesOutOfSync(connection);
 }
+
+/** Somebody to compare with what we got of the lost Primary's writes (engine.md 5.13). */
+const hasOtherPeer = (change: StateChange, link: LinkChange): boolean =>
+  change.links.some((other) => other !== link && other.new.cstate === ConnectionState.Connected);
 
 /** Requests that were kept for this peer while I/O was suspended. */
 function finishKeptRequests(change: StateChange, link: LinkChange): void {

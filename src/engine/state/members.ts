@@ -15,10 +15,10 @@ export function setMembers(resource: Resource, members: NodeMask): void {
   }
 }
 
-/** Step 6 of the pipeline (engine.md 2.2). */
+/** Step 6 of the pipeline (engine.md 2.2): the coordinator knows the members, everybody adds who has just connected. */
 export function updateMembers(change: StateChange, options: ChangeOptions): void {
   const { resource } = change;
-  let members = options.reachable ?? resource.members;
+  let members = (options.twopc === true ? undefined : options.reachable) ?? resource.members;
   for (const link of change.links) {
     if (link.old.cstate < ConnectionState.Connected && link.new.cstate === ConnectionState.Connected) {
       members |= nodeBit(link.connection.peerNodeId);
@@ -28,10 +28,10 @@ export function updateMembers(change: StateChange, options: ChangeOptions): void
 }
 
 /**
- * A participant's COMMIT names the reachable nodes: they become the members if this node is quorate on all devices,
- * or a neighbour that is quorate on all volumes is among them. Returns whether they were taken over.
+ * A participant's COMMIT names the reachable nodes, before the change itself is looked at: they become the members if
+ * this node is quorate on all devices, or a neighbour that is quorate on all volumes is among them.
  */
-export function adoptMembers(resource: Resource, reachable: NodeMask): boolean {
+export function adoptMembers(resource: Resource, reachable: NodeMask): void {
   const quorate = resource.devices.every((device) => device.now.haveQuorum);
   const quorateNeighbour = resource.connections.some(
     (connection) =>
@@ -40,7 +40,5 @@ export function adoptMembers(resource: Resource, reachable: NodeMask): boolean {
       connection.peerDevices.length > 0 &&
       connection.peerDevices.every((peerDevice) => peerDevice.peerQuorate),
   );
-  if (!quorate && !quorateNeighbour) return false;
-  setMembers(resource, reachable);
-  return true;
+  if (quorate || quorateNeighbour) setMembers(resource, reachable);
 }

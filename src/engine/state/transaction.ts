@@ -10,7 +10,7 @@ import { failsRequests, hasAccessibleData, isSuspended, isUnstableForIo } from '
 import { updateExposedUuids } from './exposed-uuid';
 import { finishChange } from './finish-actions';
 import { checkHardRules } from './hard-rules';
-import { updateMembers } from './members';
+import { adoptMembers, updateMembers } from './members';
 import { sanitize } from './sanitize';
 import { checkSoftRules } from './soft-rules';
 import { copyChange, openChange, type OpenChange, type StateChange } from './state-change';
@@ -42,6 +42,9 @@ export function changeState(
 }
 
 function endChange(change: OpenChange, options: ChangeOptions): StateCode {
+  if (options.twopc === true && options.reachable !== undefined && options.prepare !== true) {
+    adoptMembers(change.resource, options.reachable);
+  }
   if (options.forceRecalc !== true && !isEdited(change) && !hasPendingGotStable(change)) {
     return StateCode.NothingToDo;
   }

@@ -258,3 +258,36 @@ describe('sanitize', () => {
     expect(device.now.disk).toBe(DiskState.Consistent);
   });
 });
+
+test('who loses a Primary has something to tell the peers that are left', () => {
+  const resource = three(new World());
+  setPrimary(resource, 'bob');
+  changeState(resource, { hard: true }, () => lose(resource, 'bob'));
+  expect(connectionNamed(resource, 'bob').notifyPeersLostPrimary).toBe(true);
+});
+
+describe('members', () => {
+  test('grow by whom we connect to, shrink to whom a two-phase commit reached', () => {
+    const resource = three(new World());
+    const bob = peerDeviceNamed(resource, 'bob');
+    place(bob, Connecting, Off, DiskState.DUnknown);
+    changeState(resource, {}, () => {
+      bob.connection.next.cstate = Connected;
+      bob.connection.next.peerRole = Role.Secondary;
+    });
+    expect(resource.members).toBe(0b11n);
+    changeState(resource, { forceRecalc: true, reachable: 0b101n }, () => undefined);
+    expect(resource.members).toBe(0b101n);
+    expect(firstDevice(resource).backing?.superblock.members).toBe(0b101n);
+  });
+
+  test('are taken from a participant without quorum only if a quorate neighbour is among them', () => {
+    const resource = three(new World(), DiskState.UpToDate, { resource: { quorum: 'all' } });
+    firstDevice(resource).now.haveQuorum = firstDevice(resource).next.haveQuorum = false;
+    changeState(resource, { twopc: true, reachable: 0b11n }, () => undefined);
+    expect(resource.members).toBe(1n);
+    peerDeviceNamed(resource, 'bob').peerQuorate = true;
+    changeState(resource, { twopc: true, reachable: 0b11n }, () => undefined);
+    expect(resource.members).toBe(0b11n);
+  });
+});

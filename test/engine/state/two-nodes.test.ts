@@ -172,7 +172,7 @@ describe('the life of two nodes', () => {
       'drbd r0/0 drbd0 bob: pdsk( UpToDate -> DUnknown ) repl( Established -> Off )',
     ]);
     expect(world.calls).toContain('scheduleEmptyTransaction(r0, lost-peer)');
-    expect(bob.connection.notifyPeersLostPrimary).toBe(true);
+    expect(bob.connection.notifyPeersLostPrimary).toBe(false);
   });
 
   test('detach leaves the disk to the data path', () => {
