@@ -132,7 +132,9 @@ function nameHost(reading: Reading, node: HostNode, host: HostDraft): void {
 /** `on`, `floating`, `stacked-on-top-of` and `_this_host` sections. */
 export function readHost(reading: Reading, node: HostNode, resource: ResourceDraft): void {
   const start = node.form === 'floating' || node.open === undefined ? node.keyword : node.open;
-  const host = newHost(kinds[node.form], lineOrigin(reading, lineOf(start)));
+  // The real tool does not remember where a stacked section is: its messages show line 0.
+  const line = node.form === 'stacked' ? 0 : lineOf(start);
+  const host = newHost(kinds[node.form], lineOrigin(reading, line));
   reading.statement = lineOf(node.keyword);
   nameHost(reading, node, host);
   if (node.form === 'stacked') {

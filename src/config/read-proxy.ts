@@ -17,7 +17,7 @@ export function readProxyOptions(
   const rules: SectionRules = {
     ...phrasedRules([{ context: 'proxy_options', list: options }], ''),
     unknown: (option) => {
-      const origin = tokenOrigin(reading, option.name);
+      const origin = statementOrigin(reading);
       reading.report.fatal(
         'unknown-option',
         origin,

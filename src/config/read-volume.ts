@@ -28,7 +28,7 @@ export function implicitVolume(reading: Reading, owner: VolumeOwner, token: Toke
     owner.volumes.push(volume);
     return volume;
   }
-  if (!first.implicit) {
+  if (!first.implicit || owner.volumes.length > 1) {
     const origin = statementOrigin(reading);
     reading.report.error(
       'mixed-volumes',
@@ -125,11 +125,18 @@ export function readDevice(
   } else {
     let name = textOf(node.name);
     if (!name.startsWith('/dev/') && name.startsWith('drbd')) name = `/dev/${name}`;
-    const local = host === undefined || host.names.some((own) => isLocalName(own, reading.nodeName));
+    const local =
+      host === undefined ||
+      host.kind === 'stacked' ||
+      host.names.some((own) => isLocalName(own, reading.nodeName));
     volume.minor = minorFor(reading, node, name, local) ?? volume.minor;
     volume.deviceName = name;
   }
   volume.written.device = true;
+  if (host?.kind === 'stacked') {
+    volume.metaDisk = 'internal';
+    volume.metaIndex = 'internal';
+  }
   if (host !== undefined) claimDevice(reading, volume, host);
   volume.deviceStatement = statementOrigin(reading);
 }

@@ -119,7 +119,7 @@ export function validateResources(config: Config, options: ValidateOptions): Out
     const draft = draftOf(resource);
     checkHosts(report, draft, config.nodeName);
     if (!draft.ignore) checkProxies(report, draft);
-    if (!options.dump && !converted.has(draft)) {
+    if (report.valid && !options.dump && !converted.has(draft)) {
       converted.add(draft);
       convertResyncAfter(report, config, draft, options.terminal ?? false);
     }

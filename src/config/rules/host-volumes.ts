@@ -86,11 +86,14 @@ function checkComplete({ report }: Checking, resource: ResourceDraft, host: Host
   }
 }
 
-function compareVolumes(
+/** Reports where the volumes of two hosts differ; `otherName` is how messages call the second one. */
+export function compareVolumes(
   { report }: Checking,
   resource: ResourceDraft,
   first: HostDraft,
   other: HostDraft,
+  otherName = hostNames(other),
+  tolerateMissing = false,
 ): void {
   const start = `${resourcePlace(resource)}in resource ${resource.name}, on ${hostNames(first)}`;
   const complain = (text: string): void => report.error('volume-sets', resource.origin, text);
@@ -100,15 +103,16 @@ function compareVolumes(
     const left = first.volumes[a];
     const right = other.volumes[b];
     if (left !== undefined && (right === undefined || left.vnr < right.vnr)) {
-      complain(`${start} { ... }: volume ${left.vnr} not defined on ${hostNames(other)}`);
+      complain(`${start} { ... }: volume ${left.vnr} not defined on ${otherName}`);
       a++;
     } else if (right !== undefined && (left === undefined || right.vnr < left.vnr)) {
-      complain(`${start} { ... }: volume ${right.vnr} missing (present on ${hostNames(other)})`);
+      if (!tolerateMissing)
+        complain(`${start} { ... }: volume ${right.vnr} missing (present on ${otherName})`);
       b++;
     } else {
       if (left !== undefined && right !== undefined && left.implicit !== right.implicit) {
         complain(
-          `${start} resp. ${hostNames(other)}: volume ${left.vnr} must not be implicit on one but not the other`,
+          `${start} resp. ${otherName}: volume ${left.vnr} must not be implicit on one but not the other`,
         );
       }
       a++;

@@ -40,6 +40,10 @@ function proxiedHost(checking: Checking, resource: ResourceDraft): HostDraft | u
   return undefined;
 }
 
+function sectionStart(host: HostDraft): string {
+  return host.kind === 'stacked' ? `stacked-on-top-of ${host.lowerName ?? ''}` : `on ${hostNames(host)}`;
+}
+
 function choose(checking: Checking, resource: ResourceDraft): void {
   const locals = checking.matchProxyOnly ? [] : resource.hosts.filter((host) => isLocal(checking, host));
   const [me, second] = locals;
@@ -48,7 +52,7 @@ function choose(checking: Checking, resource: ResourceDraft): void {
       'two-local-hosts',
       second.origin,
       `${second.origin.file}:${second.origin.line}: in resource ${resource.name}, ` +
-        `on ${hostNames(me)} { ... } ... on ${hostNames(second)} { ... }:\n` +
+        `${sectionStart(me)} { ... } ... ${sectionStart(second)} { ... }:\n` +
         `\tThere are multiple host sections for this node.`,
     );
   }

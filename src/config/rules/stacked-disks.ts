@@ -1,5 +1,6 @@
-import { type HostDraft, type ResourceDraft } from '../drafts';
-import { type Checking, hostNames, resourcePlace, type Rule } from './rule';
+import { type HostDraft } from '../drafts';
+import { compareVolumes } from './host-volumes';
+import { hostNames, type Rule } from './rule';
 
 /** Device node of a volume: its name, or the default one. */
 function deviceOf(host: HostDraft, vnr: number): string | undefined {
@@ -7,39 +8,23 @@ function deviceOf(host: HostDraft, vnr: number): string | undefined {
   return volume === undefined ? undefined : (volume.deviceName ?? `/dev/drbd${volume.minor}`);
 }
 
-function compare({ report }: Checking, resource: ResourceDraft, host: HostDraft, lower: HostDraft): void {
-  const place = `${resourcePlace(resource)}in resource ${resource.name}, on ${hostNames(host)}`;
-  const isLocal = lower === host.lower?.me;
-  const lowerName = isLocal ? (host.lower?.name ?? '') : hostNames(lower);
-  const missing = host.volumes.filter((volume) => deviceOf(lower, volume.vnr) === undefined);
-  for (const volume of missing) {
-    report.error(
-      'stacked-volumes',
-      resource.origin,
-      `${place} { ... }: volume ${volume.vnr} not defined on ${lowerName}`,
-    );
-  }
-  for (const volume of isLocal ? [] : lower.volumes) {
-    if (host.volumes.some((own) => own.vnr === volume.vnr)) continue;
-    report.error(
-      'stacked-volumes',
-      resource.origin,
-      `${place} { ... }: volume ${volume.vnr} missing (present on ${lowerName})`,
-    );
-  }
-}
-
 /** The backing disks of a stacked section are the devices of its lower resource (8.1, step 6). */
 export const stackedDisks: Rule = {
   id: 'stacked-disks',
   check: (checking) => {
     for (const resource of checking.config.resources) {
+      if (resource.ignore) continue;
       for (const host of resource.hosts) {
-        if (host.kind !== 'stacked' || host.lower === undefined) continue;
-        for (const lower of host.lower.hosts) compare(checking, resource, host, lower);
-        const below = host.lower.me ?? host.lower.hosts[0];
+        const below = host.lower;
+        if (host.kind !== 'stacked' || below === undefined) continue;
+        for (const lower of below.hosts) {
+          // Volumes that only the local lower host has are tolerated (8.1).
+          const isLocal = lower === below.me;
+          compareVolumes(checking, resource, host, lower, isLocal ? below.name : hostNames(lower), isLocal);
+        }
+        const me = below.me ?? below.hosts[0];
         for (const volume of host.volumes) {
-          volume.disk = below === undefined ? undefined : deviceOf(below, volume.vnr);
+          volume.disk = me === undefined ? undefined : deviceOf(me, volume.vnr);
           volume.metaDisk = 'internal';
           volume.metaIndex = 'internal';
         }

@@ -1,4 +1,21 @@
+import { type HostDraft } from '../drafts';
+import { type Origin } from '../model';
+import { type UniqueKeys } from '../unique-keys';
 import { resourcePlace, type Rule } from './rule';
+
+/** The real tool forgets where these were written (config-language.md 5). */
+const nowhere: Origin = { file: '', display: '(null)', line: 0 };
+
+function claimDevices(keys: UniqueKeys, host: HostDraft): void {
+  for (const name of host.names) {
+    for (const volume of host.volumes) {
+      if (volume.minor !== undefined)
+        keys.claim('device-minor', `device-minor:${name}:${volume.minor}`, nowhere);
+      if (volume.deviceName !== undefined)
+        keys.claim('device', `device:${name}:${volume.deviceName}`, nowhere);
+    }
+  }
+}
 
 /** A stacked section names an existing resource and has the names of all its hosts (8.1, step 2). */
 export const stackedHosts: Rule = {
@@ -18,6 +35,7 @@ export const stackedHosts: Rule = {
           continue;
         }
         host.names = host.lower.hosts.flatMap((lower) => (lower.kind === 'stacked' ? [] : lower.names));
+        claimDevices(keys, host);
         const address = host.address;
         if (address === undefined || !/^127\.|^::1$/.test(address.address)) continue;
         for (const name of host.names) {
