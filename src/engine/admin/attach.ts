@@ -2,7 +2,7 @@
 import { ErrorCode, isSuccess, StateCode } from '../../control/contract/codes';
 import { DiskState, diskStateName, Role } from '../../control/contract/states';
 import { type Attach } from '../../control/contract/requests';
-import { DeviceFlag, PeerFlag } from '../../metadata/superblock-flags';
+import { DeviceFlag, PeerFlag, UUID_JUST_CREATED } from '../../metadata/superblock-flags';
 import { diskOptions } from '../apply-options';
 import { type BackingDevice } from '../data/backing-device';
 import { type AttachFailure } from '../data/open-backing';
@@ -71,13 +71,36 @@ function takeOver(device: Device, backing: BackingDevice, answer: Answer): void 
       `(${stored} > ${size} sectors). Refusing to attach.`;
     return abandon(device, backing, ErrorCode.ImplicitShrink, info, answer);
   }
-  resource.host.dataActions.loadBitmap(device, stored > 0 ? Math.min(stored, size) : size, (error) => {
+  const { dataActions } = resource.host;
+  dataActions.loadBitmap(device, stored > 0 ? Math.min(stored, size) : size, (error) => {
     if (error !== 0) return abandon(device, backing, ErrorCode.MetaIo, undefined, answer);
-    if (stored > 0 && size > stored) resource.host.dataActions.resizeBitmap(device, size, true);
+    growBitmap(device, backing, stored, size);
     setSize(device, size);
     afterRecovery(device, backing);
     negotiate(device, answer);
   });
+}
+
+/** Blocks that are new since the size was last agreed count as different, unless they are known to be zeros (9.1). */
+function growBitmap(device: Device, backing: BackingDevice, stored: number, size: number): void {
+  const { dataActions } = device.resource.host;
+  if (size <= stored) return;
+  if (stored === 0) {
+    dataActions.setAllSlots(device);
+    return;
+  }
+  const { superblock } = backing;
+  const thin =
+    (device.diskOptions?.rsDiscardGranularity ?? 0) > 0 &&
+    superblock.peers.every((slot) => slot.bitmapUuid === 0n) &&
+    superblock.historyUuids.every((uuid) => uuid === 0n);
+  const zeroed =
+    device.diskOptions?.discardZeroesIfAligned === true &&
+    superblock.currentUuid !== UUID_JUST_CREATED &&
+    ((superblock.flags & DeviceFlag.WAS_UP_TO_DATE) !== 0 || thin);
+  if (zeroed) logLine(device, 'info', 'attach, new region assumed zeroed');
+  dataActions.resizeBitmap(device, size, !zeroed);
+  for (const peerDevice of device.peerDevices) peerDevice.resyncAfterNegotiation = !zeroed;
 }
 
 function setSize(device: Device, size: number): void {

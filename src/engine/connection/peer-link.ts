@@ -23,6 +23,8 @@ export type LinkPhase =
 
 /** What the link tells the receiver; set once per life of the streams. */
 export interface LinkEvents {
+  /** Sending is possible; nothing was read yet. */
+  onAdopted(): void;
   onDataReadable(): void;
   onControlReadable(): void;
   onDataClosed(error: ErrnoCode): void;
@@ -95,6 +97,7 @@ export class PeerLink {
     this.control = control.stream;
     const generation = ++this.generation;
     const live = (): boolean => generation === this.generation;
+    events.onAdopted();
     control.handTo(
       this.receiverFor(
         this.controlReader,

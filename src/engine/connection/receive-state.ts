@@ -215,7 +215,20 @@ function apply(peerDevice: PeerDevice, staged: StagedPeerState, announced: PeerS
       connection.next.peerRole = announced.role;
     }
   });
-  if (isSuccess(code) || code === StateCode.NothingToDo) return 'ok';
+  if (isSuccess(code) || code === StateCode.NothingToDo) {
+    tellPeerOfResync(peerDevice, announced);
+    return 'ok';
+  }
   resource.host.peerActions.giveUpConnection(connection);
   return 'handled-drop';
+}
+
+/** We want a resync that the peer has not decided on yet: it has to compare as well. */
+function tellPeerOfResync(peerDevice: PeerDevice, announced: PeerState): void {
+  const undecided =
+    announced.conn <= ReplicationState.Established && announced.disk !== DiskState.Negotiating;
+  if (peerDevice.now.repl <= ReplicationState.Established || !undecided) return;
+  const { peerActions } = peerDevice.resource.host;
+  peerActions.sendUuids(peerDevice, 0n);
+  peerActions.sendState(peerDevice);
 }

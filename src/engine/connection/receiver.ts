@@ -208,13 +208,13 @@ export class Receiver {
       this.retry(connection);
     });
     link.adopt(streams.data, streams.control, {
+      onAdopted: () => sendFeatures(connection),
       onDataReadable: () => this.readData(connection),
       onControlReadable: () => this.readControl(connection),
       onDataClosed: (error) => this.onDataClosed(connection, error),
       onControlClosed: () => this.onControlClosed(connection),
       onDataDrained: () => this.host.dataActions.dataStreamDrained(connection),
     });
-    if (link.phase === 'features') sendFeatures(connection);
   }
   private limitDataWait(connection: Connection, wait: number, onTimer: () => void): void {
     const { link } = connection;

@@ -78,7 +78,7 @@ class RoleChange {
         kind: 'change',
         options: {
           tag: this.options.tag,
-          verbose: this.tries >= 3 || this.tries === 1,
+          verbose: this.tries >= 3 || !this.options.force,
           fpLocalUpToDate: forced.localUpToDate,
           fpOutdatePeers: forced.outdatePeers,
           fsIgnOpeners: forced.ignoreOpeners,
