@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly seed: number;
   readonly hosts: number;
   readonly steps: number;
+  /** Only these steps are done. */
+  readonly only?: ReadonlySet<number>;
   readonly traceSink?: (line: string) => void;
 }
 export interface RunResult {
@@ -45,7 +47,9 @@ export function runSeed(options: RunOptions, makeEngine: EngineFactory): RunResu
   try {
     bringUp(cluster);
     const workload = new Workload(cluster, random);
-    for (let step = 0; step < options.steps; step++) workload.step();
+    for (let step = 0; step < options.steps; step++) {
+      if (options.only?.has(step) !== false) workload.step(step);
+    }
     comeToRest(cluster);
     judgeAtRest(cluster);
   } catch (error) {

@@ -17,10 +17,14 @@ export class Workload {
   private readonly deeds: (readonly [weight: number, deed: Deed])[];
   private readonly totalWeight: number;
 
+  /** Of the step that is being done: to leave out one step does not change the others. */
+  private random: RandomStream;
+
   constructor(
     private readonly cluster: Cluster,
-    private readonly random: RandomStream,
+    private readonly seeded: RandomStream,
   ) {
+    this.random = seeded;
     this.deeds = [
       [40, () => this.write()],
       [10, () => this.burst()],
@@ -43,11 +47,13 @@ export class Workload {
   }
 
   /** Does something and lets some time pass. */
-  step(): void {
+  step(number: number): void {
+    this.random = this.seeded.split(`step ${number}`);
     for (let tries = 0; tries < 20; tries++) {
       const name = this.draw()();
       if (name === undefined) continue;
       this.cluster.histogram.count(`step: ${name}`);
+      this.cluster.world.trace.line(() => `--- step ${number}: ${name}`);
       break;
     }
     this.cluster.world.run(this.pause());

@@ -1,0 +1,101 @@
+import { writeSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { Histogram } from './cluster/histogram';
+import { runSeed } from './cluster/run-seed';
+import { drbdEngine } from './cluster/drbd-engine';
+
+const usage = `usage: simulate [--seed N | --from N --seeds K] [--hosts H] [--steps S] [--trace]
+  --seed N    one run; its trace with --trace
+  --from N    the first of many runs (default 1)
+  --seeds K   how many (default 100)
+  --hosts H   hosts in the cluster (default 2)
+  --steps S   random deeds a run (default 300)
+`;
+
+function print(text: string): void {
+  const bytes = Buffer.from(text);
+  for (let done = 0; done < bytes.length;) {
+    try {
+      done += writeSync(1, bytes, done);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+    }
+  }
+}
+
+interface Command {
+  readonly from: number;
+  readonly seeds: number;
+  readonly hosts: number;
+  readonly steps: number;
+  readonly trace: boolean;
+}
+function readNumber(text: string | undefined, otherwise: number, lowest: number): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < lowest)
+    throw new Error(`not a number of at least ${lowest}: ${text}`);
+  return value;
+}
+function readCommand(args: readonly string[]): Command {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: { seed: text, from: text, seeds: text, hosts: text, steps: text, trace: { type: 'boolean' } },
+  });
+  const single = values.seed !== undefined;
+  return {
+    from: readNumber(values.seed ?? values.from, 1, 0),
+    seeds: single ? 1 : readNumber(values.seeds, 100, 1),
+    hosts: readNumber(values.hosts, 2, 2),
+    steps: readNumber(values.steps, 300, 1),
+    trace: values.trace === true,
+  };
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((one, two) => one - two);
+  return sorted[sorted.length >> 1] ?? 0;
+}
+
+/** Runs the seeds; true if all passed. */
+function simulate(command: Command): boolean {
+  const total = new Histogram();
+  const failed: number[] = [];
+  const times: number[] = [];
+  const { hosts, steps } = command;
+  const sink = command.trace ? (line: string): void => print(`${line}\n`) : undefined;
+  for (let seed = command.from; seed < command.from + command.seeds; seed++) {
+    const began = performance.now();
+    const options = { seed, hosts, steps, ...(sink === undefined ? {} : { traceSink: sink }) };
+    const result = runSeed(options, drbdEngine);
+    times.push(performance.now() - began);
+    total.add(result.histogram);
+    if (command.seeds === 1) {
+      print(
+        `trace ${result.traceHash}, ${result.events} events, ${(result.simulated / 1000).toFixed(1)} s simulated\n`,
+      );
+    }
+    if (result.failure === undefined) continue;
+    failed.push(seed);
+    print(`seed ${seed} FAILED: ${result.failure}\n`);
+    print(`  replay: npm run simulate -- --seed ${seed} --hosts ${hosts} --steps ${steps} --trace\n`);
+  }
+  print(`${total.lines().join('\n')}\n`);
+  print(`median ${median(times).toFixed(1)} ms a run\n`);
+  print(`${command.seeds - failed.length} passed, ${failed.length} failed\n`);
+  return failed.length === 0;
+}
+
+function main(): void {
+  let command: Command;
+  try {
+    command = readCommand(process.argv.slice(2));
+  } catch (error) {
+    print(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+    process.exitCode = 20;
+    return;
+  }
+  if (!simulate(command)) process.exitCode = 1;
+}
+main();
