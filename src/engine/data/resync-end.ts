@@ -7,7 +7,7 @@ import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 import { announceInSync } from './peers-in-sync';
 import { type ResyncRun } from './resync-run';
-import { uuidsAtTargetEnd } from './resync-uuids';
+import { finishResyncAsTarget } from '../uuid/resync-uuids';
 
 /** Nothing is left to ask for: make what was written durable, be sure that the source is there, then finish. */
 export function passEnded(run: ResyncRun): void {
@@ -42,7 +42,7 @@ function finishAsTarget(run: ResyncRun): void {
   const stable = !peerDevice.unstableResync;
   const newDisk = peerDevice.now.pdsk;
   const clean = run.failed === 0;
-  const older = clean && stable ? uuidsAtTargetEnd(peerDevice) : NO_NODES;
+  const older = clean && stable ? finishResyncAsTarget(peerDevice) : NO_NODES;
   logDone(run);
   if (!stable) logLine(peerDevice, 'info', 'Peer was unstable during resync');
   changeState(device.resource, { hard: true, verbose: true, tag: 'resync-finished' }, () => {

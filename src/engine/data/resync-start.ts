@@ -6,7 +6,7 @@ import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 import { scheduleTick } from './resync-target';
 import { ResyncRun } from './resync-run';
-import { uuidsAtTargetStart } from './resync-uuids';
+import { adoptInitialUuid } from '../uuid/resync-uuids';
 
 const BUSY_MILLISECONDS = 100;
 
@@ -49,7 +49,7 @@ function enter(peerDevice: PeerDevice, side: 'source' | 'target'): void {
     });
     return;
   }
-  if (side === 'target') uuidsAtTargetStart(peerDevice);
+  if (side === 'target' && device.backing) adoptInitialUuid(peerDevice);
   changeState(resource, { hard: true, verbose: true, tag: 'receive-bitmap' }, () => {
     peerDevice.next.repl = side === 'target' ? ReplicationState.SyncTarget : ReplicationState.SyncSource;
   });
