@@ -195,7 +195,9 @@ function planNamed(planner: Planner): void {
   }
   planner.ignored = survey.ignored;
   for (const argument of line.names) {
-    const selection = selectTarget(config, argument, planner.ignored, (resource) => {
+    const selection = selectTarget(config, argument, planner.ignored, (resource, byMinor) => {
+      // Only names make the real tool look at the peers of a resource; a minor does not.
+      if (byMinor && !needsPeers(planner)) return undefined;
       const outcome = services.resolvePeers(resource);
       return outcome.exitCode === undefined
         ? undefined

@@ -18,7 +18,7 @@ function hasDiskOn(connection: Connection, vnr: number): boolean {
 /** Makes room for as many peers as have a disk, at least one. */
 export function createMetaData(scope: VolumeScope): readonly Step[] {
   const { resource, volume, settings } = scope;
-  const connections = resource.connections.filter((connection) => !connection.ignore);
+  const { connections } = scope;
   const given = matchingTexts(settings.texts, 'create_md');
   const asked = given.find((text) => text.startsWith(maxPeers))?.slice(maxPeers.length);
   const counted = connections.filter((peer) =>

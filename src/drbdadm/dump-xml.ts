@@ -11,7 +11,7 @@ import {
   type SectionOptions,
   type Volume,
 } from '../config/model';
-import { type DumpSettings } from './dump';
+import { type DumpSettings, hasStartupSection, shownEnds } from './dump';
 
 const entities: ReadonlyMap<string, string> = new Map([
   ["'", '&apos;'],
@@ -47,7 +47,7 @@ function section(depth: number, name: string, options: OptionList, extra = ''): 
   );
 }
 
-function sections(depth: number, options: SectionOptions): string {
+function sections(depth: number, config: Config, options: SectionOptions): string {
   const stacked = options.stackedTimeouts ? line(depth + 1, '<option name="stacked-timeouts"/>') : '';
   const plugins = options.proxyPlugins.map((plugin) =>
     line(depth + 2, `<option name="${escapeXml(plugin.text)}"/>`),
@@ -60,7 +60,7 @@ function sections(depth: number, options: SectionOptions): string {
     section(depth, 'options', options.resource) +
     section(depth, 'net', options.net) +
     section(depth, 'disk', [...options.device, ...options.disk, ...options.peerDevice]) +
-    (options.startup.length === 0 ? '' : section(depth, 'startup', options.startup, stacked)) +
+    (hasStartupSection(config, options) ? section(depth, 'startup', options.startup, stacked) : '') +
     section(depth, 'proxy', options.proxy, pluginSection) +
     section(depth, 'handlers', options.handlers)
   );
@@ -133,8 +133,17 @@ function endElement(depth: number, end: PathEnd): string {
 
 function connectionElement(connection: Connection, settings: DumpSettings): string {
   const paths = connection.paths.map((path) => {
-    if (path.implicit && !settings.verbose) return path.ends.map((end) => endElement(3, end)).join('');
-    return line(3, '<path>') + path.ends.map((end) => endElement(4, end)).join('') + line(3, '</path>');
+    if (path.implicit && !settings.verbose)
+      return shownEnds(connection, path)
+        .map((end) => endElement(3, end))
+        .join('');
+    return (
+      line(3, '<path>') +
+      shownEnds(connection, path)
+        .map((end) => endElement(4, end))
+        .join('') +
+      line(3, '</path>')
+    );
   });
   const devices = connection.peerDevices
     .filter((device) => settings.verbose || !device.implicit)
@@ -153,7 +162,7 @@ function connectionElement(connection: Connection, settings: DumpSettings): stri
 }
 
 /** A `<resource>` element as it stands inside `<config>`. */
-function resourceElement(_config: Config, resource: Resource, settings: DumpSettings): string {
+function resourceElement(config: Config, resource: Resource, settings: DumpSettings): string {
   const place = escapeXml(`${resource.origin.file}:${resource.origin.line}`);
   const template =
     resource.templateFile === undefined
@@ -164,7 +173,7 @@ function resourceElement(_config: Config, resource: Resource, settings: DumpSett
     template +
     resource.hosts.map(hostElement).join('') +
     resource.connections.map((connection) => connectionElement(connection, settings)).join('') +
-    sections(2, resource.options) +
+    sections(2, config, resource.options) +
     line(1, '</resource>')
   );
 }
@@ -189,7 +198,7 @@ export function dumpXmlAll(config: Config, settings: DumpSettings): string {
   const common =
     config.common === undefined
       ? ''
-      : `${line(1, '<common>')}${sections(2, config.common.options)}${line(1, '</common>')}`;
+      : `${line(1, '<common>')}${sections(2, config, config.common.options)}${line(1, '</common>')}`;
   return (
     line(0, `<config file="${escapeXml(config.file)}">`) +
     globalElement(config) +

@@ -56,9 +56,17 @@ function section(depth: number, name: string, ...lists: readonly OptionList[]): 
   return `${indent(depth)}${name} {\n${optionLines(depth + 1, options)}${indent(depth)}}\n`;
 }
 
-function startupSection(depth: number, options: SectionOptions): string {
-  // The real tool forgets stacked-timeouts where it stands alone.
-  if (options.startup.length === 0) return '';
+/** The real tool forgets `stacked-timeouts` where it stands alone, unless it was inherited from common. */
+export function hasStartupSection(config: Config, options: SectionOptions): boolean {
+  if (options.startup.length > 0) return true;
+  const { common } = config;
+  const inherited =
+    config.inherited && common?.options.stackedTimeouts === true && options !== common.options;
+  return inherited && options.stackedTimeouts;
+}
+
+function startupSection(depth: number, config: Config, options: SectionOptions): string {
+  if (!hasStartupSection(config, options)) return '';
   const stacked = options.stackedTimeouts ? `${indent(depth + 1)}stacked-timeouts;\n` : '';
   return `${indent(depth)}startup {\n${optionLines(depth + 1, options.startup)}${stacked}${indent(depth)}}\n`;
 }
@@ -80,12 +88,12 @@ function proxyOptions(
   return `${indent(depth)}${name} {\n${inner}${indent(depth)}}\n`;
 }
 
-function sections(depth: number, options: SectionOptions): string {
+function sections(depth: number, config: Config, options: SectionOptions): string {
   return (
     section(depth, 'options', options.resource) +
     section(depth, 'net', options.net) +
     section(depth, 'disk', options.device, options.disk, options.peerDevice) +
-    startupSection(depth, options) +
+    startupSection(depth, config, options) +
     proxyOptions(depth, 'proxy', options.proxy, options.proxyPlugins) +
     section(depth, 'handlers', options.handlers)
   );
@@ -105,7 +113,7 @@ function globalSection(config: Config, settings: DumpSettings): string {
 
 function commonSection(config: Config): string {
   if (config.common === undefined) return '';
-  return `common {\n${sections(1, config.common.options)}}\n\n`;
+  return `common {\n${sections(1, config, config.common.options)}}\n\n`;
 }
 
 function metaDiskLine(depth: number, volume: Volume): string {
@@ -207,9 +215,15 @@ function pathEnd(depth: number, end: PathEnd, settings: DumpSettings): string {
   return `${indent(depth)}host ${name}${endAddress(depth, end, settings)}${endTail(depth, end)}`;
 }
 
-function pathText(path: Path, settings: DumpSettings): string {
-  if (path.implicit && !settings.verbose) return path.ends.map((end) => pathEnd(2, end, settings)).join('');
-  const ends = path.ends.map((end) => pathEnd(3, end, settings)).join('');
+/** An implicit connection has no end for a host without address. */
+export function shownEnds(connection: Connection, path: Path): readonly PathEnd[] {
+  return connection.implicit ? path.ends.filter((end) => end.address !== undefined) : path.ends;
+}
+
+function pathText(connection: Connection, path: Path, settings: DumpSettings): string {
+  const shown = shownEnds(connection, path);
+  if (path.implicit && !settings.verbose) return shown.map((end) => pathEnd(2, end, settings)).join('');
+  const ends = shown.map((end) => pathEnd(3, end, settings)).join('');
   return `${indent(2)}path {\n${ends}${indent(2)}}\n`;
 }
 
@@ -223,7 +237,7 @@ function connectionText(connection: Connection, settings: DumpSettings): string 
     });
   return (
     `${indent(1)}connection {\n` +
-    connection.paths.map((path) => pathText(path, settings)).join('') +
+    connection.paths.map((path) => pathText(connection, path, settings)).join('') +
     section(2, 'net', connection.netOptions) +
     section(2, 'disk', connection.peerDeviceOptions) +
     `${devices.join('')}${indent(1)}}\n`
@@ -251,7 +265,7 @@ function resourceHeading(resource: Resource, settings: DumpSettings): string {
 
 /** One resource, with the empty line that follows it. A named volume of HEAD's `dump R/V` changes nothing. */
 export function dumpResource(
-  _config: Config,
+  config: Config,
   resource: Resource,
   settings: DumpSettings,
   _volume?: Volume,
@@ -266,7 +280,7 @@ export function dumpResource(
   text += resource.hosts.map((host) => hostText(host, settings)).join('');
   text += resource.connections.map((connection) => connectionText(connection, settings)).join('');
   if (!settings.verbose) text += meshText(resource);
-  return `${text}${sections(1, resource.options)}}\n\n`;
+  return `${text}${sections(1, config, resource.options)}}\n\n`;
 }
 
 /** Every resource, those of other hosts included, behind the global and common sections. */

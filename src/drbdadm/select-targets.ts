@@ -115,7 +115,7 @@ export function selectTarget(
   config: Config,
   argument: string,
   ignored: IgnoredConnections,
-  prepare: (resource: Resource) => Selection | undefined,
+  prepare: (resource: Resource, byMinor: boolean) => Selection | undefined,
 ): Selection {
   const parts = splitName(argument);
   let number: number | undefined;
@@ -129,9 +129,9 @@ export function selectTarget(
     const target = byMinor(config, argument);
     if (target === undefined) return { kind: 'unknown', lines: [notDefined(argument)] };
     if ('code' in target) return { kind: 'end', ...target };
-    return prepare(target.resource) ?? { kind: 'target', target };
+    return prepare(target.resource, true) ?? { kind: 'target', target };
   }
-  const failure = prepare(resource);
+  const failure = prepare(resource, false);
   if (failure !== undefined) {
     if (failure.kind !== 'end' || parts.peer === undefined) return failure;
     return {

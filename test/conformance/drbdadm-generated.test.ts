@@ -23,6 +23,8 @@ function versionDifference(
     return 'role RES:PEER is peer-role in 9.34';
   if (args.includes('dump') && args.some((word) => word.includes('/') || word.startsWith('minor-')))
     return 'dump RES/VOL is new';
+  if (args.includes('adjust') && args.some((word) => word.includes(':')))
+    return 'adjust RES:PEER sets the peer devices of that peer only';
   if (real.stdout.startsWith('\nUSAGE: ')) return 'the usage text lists new commands and options';
   return undefined;
 }

@@ -84,7 +84,6 @@ function sections(random: Random, density: number): string {
   if (random.chance(density / 2))
     text += `handlers { ${random.pick(['fence-peer', 'split-brain', 'pri-lost'])} "/bin/x a"; }\n`;
   if (random.chance(density / 2)) text += section(random, 'startup', ['startup_options'], 2);
-  else if (random.chance(density / 4)) text += 'startup { stacked-timeouts; }\n';
   return text;
 }
 
@@ -288,7 +287,8 @@ function backEndWords(random: Random, name: string): readonly string[] {
   if (options === undefined || options === '*' || options.length === 0 || !random.chance(0.3)) return [];
   const option = random.pick(options);
   if ('since' in option && option.since !== undefined) return [];
-  if (['bitmap', 'block-size', 'quiet', 'statistics', 'diskless'].includes(option.name)) return [];
+  if (['bitmap', 'block-size', 'quiet', 'statistics', 'diskless', 'max-bio-size'].includes(option.name))
+    return [];
   return option.argumentOptional
     ? [`--${option.name}`]
     : [`--${option.name}=${random.pick(['1', '5G', 'a b'])}`];
