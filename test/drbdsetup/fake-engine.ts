@@ -1,5 +1,5 @@
 // Stands in for the daemon: answers from a state, records requests.
-import { type ControlError } from '../../src/control/channel/control-error';
+import { ControlError } from '../../src/control/channel/control-error';
 import { type EventReader } from '../../src/control/channel/client';
 import { dumpEvents, type ControlEvent } from '../../src/control/contract/events';
 import { type ControlReply, type ControlRequest } from '../../src/control/contract/requests';
@@ -35,6 +35,11 @@ export class FakeEngine {
       ...extra,
     });
     return { exit, stdout, stderr };
+  }
+
+  /** Ends the stream of events, as a daemon that goes away does. */
+  hangUp(): void {
+    this.reader?.onClosed(new ControlError('closed', 'gone'));
   }
 
   private readonly connection: ControlConnection = {
