@@ -31,7 +31,10 @@ export function sanitize(change: OpenChange, options: ChangeOptions): Transactio
   let maybeCrashedPrimary = false;
   for (const link of change.links) {
     // S1
-    if (link.new.cstate < ConnectionState.Connected) link.new.peerRole = Role.Unknown;
+    if (link.new.cstate < ConnectionState.Connected) {
+      link.new.peerRole = Role.Unknown;
+      if (link.old.cstate >= ConnectionState.Connected) replicationOff(change, link);
+    }
     if (isMaybeCrashedPrimary(link, options)) maybeCrashedPrimary = true;
   }
   for (const node of change.devices) {
@@ -45,6 +48,15 @@ export function sanitize(change: OpenChange, options: ChangeOptions): Transactio
   noteDataAccess(change, notes);
   sanitizeResource(change, options, notes);
   return notes;
+}
+
+/** Without a connection nothing is replicated: whoever ends the one ends the other. */
+function replicationOff(change: OpenChange, link: OpenLinkChange): void {
+  for (const node of change.devices) {
+    for (const peer of node.peers) {
+      if (peer.peerDevice.connection === link.connection) peer.new.repl = ReplicationState.Off;
+    }
+  }
 }
 
 function isMaybeCrashedPrimary(link: OpenLinkChange, options: ChangeOptions): boolean {

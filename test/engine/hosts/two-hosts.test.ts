@@ -46,7 +46,8 @@ test('writes during an absence are resynced by bitmap', () => {
   waitInSync(world, a, b);
   opener.close();
   world.run(2000);
-  expect(Buffer.from(b.contents()).equals(Buffer.from(a.contents()))).toBe(true);
+  if (!Buffer.from(b.contents()).equals(Buffer.from(a.contents())))
+    throw new Error(a.kernelLog() + '\n' + b.kernelLog());
 });
 
 test('a crashed peer comes back and resyncs; down leaves nothing', () => {

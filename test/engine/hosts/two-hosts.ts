@@ -7,7 +7,7 @@ import { createHost } from '../../../src/engine/create-host';
 import { type ExportedDevice, type Opener } from '../../../src/engine/application-io';
 import { type Host } from '../../../src/engine/host';
 import { INDEX_INTERNAL } from '../../../src/metadata/layout';
-import { createMetadata, diskSizeFor } from '../../../src/simulation/metadata-tool';
+import { applyActivityLog, createMetadata, diskSizeFor } from '../../../src/simulation/metadata-tool';
 import { World } from '../../../src/simulation/world/world';
 
 export const DATA_SECTORS = 32768;
@@ -33,6 +33,7 @@ export class TestHost {
     return this.world.host(this.name);
   }
   start(): void {
+    applyActivityLog({ medium: this.machine.medium(DISK), index: INDEX_INTERNAL });
     const ports = this.machine.start();
     this.machine.input(() => {
       this.host = createHost(
