@@ -190,15 +190,13 @@ describe('a real kernel', () => {
       // blocked: is not in the JSON; while a resync runs the numbers move from one call to the next.
       const ours = renderStatus(state, { ...settings, dialect: 'current' });
       if (ours === text?.replaceAll(/ +blocked:upper/g, '')) counts.text += 1;
-      else {
-        counts.moved += 1;
-        const still = (output = ''): string => output.replaceAll(/ *(blocked|done|congested|ap-in-flight|rs-in-flight):\S+/g, '');
-        expect([label, still(ours)]).toEqual([label, still(text)]);
-      }
+      else counts.moved += 1;
     }
     process.stderr.write(`compared with a real kernel: ${JSON.stringify(counts)}\n`);
     expect(counts.json).toBeGreaterThanOrEqual(85);
-    expect(counts.text).toBeGreaterThanOrEqual(80);
+    expect(counts.text).toBeGreaterThanOrEqual(88);
+    // In these the state changed between the two calls: numbers of a resync, Unconnected and Connecting.
+    expect(counts.moved).toBeLessThanOrEqual(3);
   });
 });
 
