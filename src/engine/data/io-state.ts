@@ -113,8 +113,6 @@ export class PeerDeviceIo {
   /** The bitmap was received while entering the resync: a second one is ignored. */
   bitmapReceived = false;
   resync: ResyncRun | undefined;
-  /** Our current UUID when we became a target. */
-  startUuid = 0n;
   verify: VerifyRun | undefined;
   /** Sector where the next verify without --start begins. */
   verifyPosition = 0;

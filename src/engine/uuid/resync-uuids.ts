@@ -68,6 +68,7 @@ export function finishResyncAsTarget(peerDevice: PeerDevice): NodeMask {
   logOwnUuids(peerDevice, 'updated UUIDs');
   markDirty(device);
   // Until the source speaks again its set is taken to be ours.
+  uuids.dirtyBits = 0;
   superblock.peers.forEach((slot, node) => {
     uuids.bitmapUuids[node] = slot.bitmapUuid;
   });
