@@ -1,0 +1,70 @@
+import { DiskState } from '../../../src/control/contract/states';
+import { World } from '../../../src/simulation/world/world';
+import { TestHost } from './two-hosts';
+
+function threeHosts(seed: number): { world: World; all: [TestHost, TestHost, TestHost] } {
+  const world = new World(seed);
+  const all: [TestHost, TestHost, TestHost] = [
+    new TestHost(world, 'alpha', 0, '10.0.0.1'),
+    new TestHost(world, 'bravo', 1, '10.0.0.2'),
+    new TestHost(world, 'charlie', 2, '10.0.0.3'),
+  ];
+  for (const host of all) host.start();
+  for (const host of all)
+    host.up(
+      all.filter((other) => other !== host),
+      {},
+      { quorum: 'majority' },
+    );
+  world.run(15_000);
+  return { world, all };
+}
+const everybodyInSync = (all: readonly TestHost[]): boolean =>
+  all.every((host) => all.every((other) => other === host || host.inSyncWith(other)));
+const logs = (all: readonly TestHost[]): string =>
+  all.map((host) => `--- ${host.name}\n${host.kernelLog()}`).join('\n');
+
+function waitInSync(world: World, all: readonly TestHost[]): void {
+  if (!world.runUntil(() => everybodyInSync(all), 120_000)) throw new Error(`not in sync\n${logs(all)}`);
+}
+
+test('three nodes sync from a forced primary and replicate', () => {
+  const { world, all } = threeHosts(1);
+  const [a, b, c] = all;
+  a.primary(true);
+  waitInSync(world, all);
+  const opener = a.open(true);
+  for (let i = 0; i < 20; i++) expect(a.write(opener, i * 65536, new Uint8Array(4096).fill(i + 1))).toBe(0);
+  opener.close();
+  world.run(5000);
+  const wanted = Buffer.from(a.contents());
+  expect(wanted.equals(Buffer.from(b.contents()))).toBe(true);
+  expect(wanted.equals(Buffer.from(c.contents()))).toBe(true);
+  a.secondary();
+  c.primary();
+  const reply = b.request({ command: 'primary', resource: 'r0', force: false });
+  expect(reply.code).toBe(-1);
+});
+
+test('the survivors of a lost primary go on with quorum, and the lost one comes back as sync target', () => {
+  const { world, all } = threeHosts(2);
+  const [a, b, c] = all;
+  a.primary(true);
+  waitInSync(world, all);
+  const opener = a.open(true);
+  for (let i = 0; i < 5; i++) expect(a.write(opener, i * 65536, new Uint8Array(4096).fill(i + 1))).toBe(0);
+  a.machine.stop('power-lost');
+  world.run(20_000);
+  expect(b.disk).toBe(DiskState.UpToDate);
+  b.primary();
+  const second = b.open(true);
+  for (let i = 0; i < 5; i++) expect(b.write(second, i * 131072, new Uint8Array(4096).fill(i + 50))).toBe(0);
+  a.start();
+  a.up([b, c], {}, { quorum: 'majority' });
+  world.run(20_000);
+  waitInSync(world, all);
+  second.close();
+  world.run(5000);
+  expect(Buffer.from(a.contents()).equals(Buffer.from(b.contents()))).toBe(true);
+  expect(Buffer.from(c.contents()).equals(Buffer.from(b.contents()))).toBe(true);
+});
