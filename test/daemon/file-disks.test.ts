@@ -165,7 +165,7 @@ describe('geometry', () => {
   });
   test('of a loop device is what the kernel says', () => {
     const file = image(3 * 1024 * 1024);
-    let loop = '';
+    let loop: string;
     try {
       loop = execFileSync('losetup', ['-f', '--show', file], { stdio: ['ignore', 'pipe', 'ignore'] })
         .toString()

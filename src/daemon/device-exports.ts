@@ -1,0 +1,76 @@
+/**
+ * Exports of the devices in the run directory: `drbdN.sock` for each minor, `by-res/RESOURCE/VOLUME.sock` links to it.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { socketPath } from '../control/channel/run-directory';
+import { type ExportedDevice, type ExportListener } from '../engine/application-io';
+import { type Log } from '../engine/ports';
+import { type InputQueue } from './input-queue';
+import { NbdServer } from './nbd/nbd-server';
+
+export const exportSocketName = (minor: number): string => `drbd${minor}.sock`;
+const linkName = ({ resourceName, volume }: ExportedDevice): string =>
+  path.join('by-res', resourceName, `${volume}.sock`);
+
+interface Export {
+  readonly server: NbdServer;
+  /** Full path of the symbolic link. */
+  readonly link: string;
+}
+
+export class DeviceExports implements ExportListener {
+  private readonly exports = new Map<number, Export>();
+
+  constructor(
+    private readonly directory: string,
+    private readonly queue: InputQueue,
+    private readonly log: Log,
+  ) {}
+
+  /** Removes what a killed daemon has left. */
+  removeStale(): void {
+    for (const name of fs.readdirSync(this.directory)) {
+      if (/^drbd\d+\.sock$/.test(name)) fs.rmSync(path.join(this.directory, name), { force: true });
+    }
+    fs.rmSync(path.join(this.directory, 'by-res'), { recursive: true, force: true });
+  }
+
+  onDeviceAppeared(device: ExportedDevice): void {
+    this.onDeviceGone(device);
+    const name = exportSocketName(device.minor);
+    const link = path.join(this.directory, linkName(device));
+    const complain = (reason: string): void =>
+      this.log.write('error', `drbd ${device.resourceName}: cannot export minor ${device.minor}: ${reason}`);
+    const server = new NbdServer(this.queue, this.queue, device, complain);
+    try {
+      server.listenUnix(socketPath(this.directory, name));
+      fs.mkdirSync(path.dirname(link), { recursive: true, mode: 0o700 });
+      fs.rmSync(link, { force: true });
+      fs.symlinkSync(path.join('..', '..', name), link);
+    } catch (error) {
+      complain(error instanceof Error ? error.message : String(error));
+    }
+    this.exports.set(device.minor, { server, link });
+  }
+  onDeviceResized(): void {
+    // NBD clients learn a size when they connect; connections look at the size as it is.
+  }
+  onDeviceGone(device: ExportedDevice): void {
+    const present = this.exports.get(device.minor);
+    if (present === undefined) return;
+    this.exports.delete(device.minor);
+    present.server.close();
+    fs.rmSync(present.link, { force: true });
+    for (const folder of [path.dirname(present.link), path.join(this.directory, 'by-res')]) {
+      try {
+        fs.rmdirSync(folder);
+      } catch {
+        // Others are still in there.
+      }
+    }
+  }
+  closeAll(): void {
+    for (const { server } of [...this.exports.values()]) this.onDeviceGone(server.device);
+  }
+}

@@ -1,0 +1,75 @@
+/** Received chunks as frames of known length, copying only what spans chunks. */
+export class ByteReader {
+  private current: Uint8Array = new Uint8Array(0);
+  private at = 0;
+  private rest: Uint8Array[] = [];
+  private restBytes = 0;
+
+  get available(): number {
+    return this.current.length - this.at + this.restBytes;
+  }
+  push(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    if (this.at === this.current.length) {
+      this.current = chunk;
+      this.at = 0;
+    } else {
+      this.rest.push(chunk);
+      this.restBytes += chunk.length;
+    }
+  }
+  /** The next `length` bytes without taking them, or undefined if there are not that many. */
+  peek(length: number): Uint8Array | undefined {
+    if (this.available < length) return undefined;
+    if (this.current.length - this.at < length) this.join(length);
+    return this.current.subarray(this.at, this.at + length);
+  }
+  /** Takes the next `length` bytes, or undefined if there are not that many. */
+  take(length: number): Uint8Array | undefined {
+    const bytes = this.peek(length);
+    if (bytes === undefined) return undefined;
+    this.advance(length);
+    return bytes;
+  }
+  /** Drops up to `length` bytes; returns how many. */
+  skip(length: number): number {
+    let left = Math.min(length, this.available);
+    const skipped = left;
+    while (left > 0) {
+      const step = Math.min(left, this.current.length - this.at);
+      this.advance(step);
+      left -= step;
+    }
+    return skipped;
+  }
+  private advance(length: number): void {
+    this.at += length;
+    if (this.at < this.current.length) return;
+    const next = this.rest.shift();
+    this.current = next ?? new Uint8Array(0);
+    this.restBytes -= next?.length ?? 0;
+    this.at = 0;
+  }
+  /** Makes the first `length` bytes contiguous. */
+  private join(length: number): void {
+    const joined = new Uint8Array(length);
+    const first = this.current.subarray(this.at);
+    joined.set(first);
+    let filled = first.length;
+    while (filled < length) {
+      const chunk = this.rest.shift();
+      if (chunk === undefined) break;
+      const part = chunk.subarray(0, length - filled);
+      joined.set(part, filled);
+      filled += part.length;
+      this.restBytes -= chunk.length;
+      if (part.length < chunk.length) {
+        const tail = chunk.subarray(part.length);
+        this.rest.unshift(tail);
+        this.restBytes += tail.length;
+      }
+    }
+    this.current = joined;
+    this.at = 0;
+  }
+}

@@ -1,0 +1,78 @@
+/** The NBD server of one device: a unix socket in the run directory. */
+import fs from 'node:fs';
+import net from 'node:net';
+import { type ExportedDevice } from '../../engine/application-io';
+import { type Endpoint, type Scheduler } from '../../engine/ports';
+import { type InputQueue } from '../input-queue';
+import { TcpStream } from '../tcp-stream';
+import { NbdConnection } from './nbd-connection';
+
+const MAX_CONNECTIONS = 128;
+/** Milliseconds a client may take to choose an export. */
+const PATIENCE = 30_000;
+const nowhere: Endpoint = { family: 'ipv4', host: '0.0.0.0', port: 0 };
+
+export class NbdServer {
+  private readonly server = net.createServer({ pauseOnConnect: true });
+  private readonly connections = new Set<NbdConnection>();
+  private closed = false;
+
+  constructor(
+    private readonly queue: InputQueue,
+    private readonly scheduler: Scheduler,
+    readonly device: ExportedDevice,
+    private readonly onError: (message: string) => void,
+  ) {
+    this.server.on('connection', (socket) => this.accept(socket));
+    this.server.on('error', (error) => this.onError(error.message));
+  }
+
+  /** Listens on a unix socket that only its owner may use; a stale one is removed. */
+  listenUnix(path: string): void {
+    fs.rmSync(path, { force: true });
+    const umask = process.umask(0o177);
+    try {
+      this.server.listen(path);
+    } finally {
+      process.umask(umask);
+    }
+  }
+  /** Listens on a TCP address: whoever reaches it may read and write. */
+  listenTcp(host: string, port: number): void {
+    this.server.listen({ host, port, exclusive: true });
+  }
+
+  private accept(socket: net.Socket): void {
+    socket.on('error', () => undefined);
+    if (this.closed || this.connections.size >= MAX_CONNECTIONS) {
+      socket.destroy();
+      return;
+    }
+    this.queue.input(() => {
+      const stream = new TcpStream(this.queue, socket, nowhere, nowhere);
+      const connection = new NbdConnection(this.device, stream, (gone) => {
+        patience.cancel();
+        this.connections.delete(gone);
+      });
+      const patience = this.scheduler.after(PATIENCE, {
+        onTimer: () => {
+          if (connection.negotiating) connection.end();
+        },
+      });
+      this.connections.add(connection);
+      connection.start();
+    });
+  }
+
+  /** Clients that have the device open. */
+  get users(): number {
+    return [...this.connections].filter((connection) => !connection.negotiating).length;
+  }
+  /** Stops listening (which removes the socket) and ends all connections once what is in flight is answered. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.server.close();
+    for (const connection of [...this.connections]) connection.end();
+  }
+}

@@ -1,0 +1,115 @@
+/** Headers of requests and replies in the three dialects: simple, structured, extended. */
+import {
+  BASE_ALLOCATION_ID,
+  ChunkFlag,
+  ChunkType,
+  CHUNK_MAGIC,
+  EXTENDED_REPLY_MAGIC,
+  EXTENDED_REQUEST_MAGIC,
+  REQUEST_MAGIC,
+  SIMPLE_REPLY_MAGIC,
+} from './protocol';
+import { type Agreement } from './negotiation';
+
+/** Decoded in place: one object a connection, filled again for each request. */
+export interface RequestHeader {
+  flags: number;
+  command: number;
+  /** The client's mark of the request, two halves. */
+  cookieHigh: number;
+  cookieLow: number;
+  /** Bytes; infinite if larger than any device. */
+  offset: number;
+  length: number;
+}
+export const requestHeaderBytes = (agreement: Agreement): number => (agreement.extended ? 32 : 28);
+
+const u32 = (bytes: Uint8Array, at: number): number =>
+  (((bytes[at] ?? 0) << 24) |
+    ((bytes[at + 1] ?? 0) << 16) |
+    ((bytes[at + 2] ?? 0) << 8) |
+    (bytes[at + 3] ?? 0)) >>>
+  0;
+const u64 = (bytes: Uint8Array, at: number): number => {
+  const high = u32(bytes, at);
+  return high >= 0x200000 ? Infinity : high * 0x100000000 + u32(bytes, at + 4);
+};
+
+/** False if the magic is wrong: the stream cannot be understood any more. */
+export function decodeRequest(bytes: Uint8Array, extended: boolean, into: RequestHeader): boolean {
+  if (u32(bytes, 0) !== (extended ? EXTENDED_REQUEST_MAGIC : REQUEST_MAGIC)) return false;
+  into.flags = ((bytes[4] ?? 0) << 8) | (bytes[5] ?? 0);
+  into.command = ((bytes[6] ?? 0) << 8) | (bytes[7] ?? 0);
+  into.cookieHigh = u32(bytes, 8);
+  into.cookieLow = u32(bytes, 12);
+  into.offset = u64(bytes, 16);
+  into.length = extended ? u64(bytes, 24) : u32(bytes, 24);
+  return true;
+}
+
+/** Builds reply headers in a buffer of its own; the result is valid until the next call. */
+export class ReplyEncoder {
+  private readonly bytes = Buffer.alloc(64);
+
+  constructor(private readonly agreement: Agreement) {}
+
+  private chunk(type: number, cookieHigh: number, cookieLow: number, offset: number, length: number): number {
+    const { bytes, agreement } = this;
+    bytes.writeUInt32BE(agreement.extended ? EXTENDED_REPLY_MAGIC : CHUNK_MAGIC, 0);
+    bytes.writeUInt16BE(ChunkFlag.DONE, 4);
+    bytes.writeUInt16BE(type, 6);
+    bytes.writeUInt32BE(cookieHigh, 8);
+    bytes.writeUInt32BE(cookieLow, 12);
+    if (!agreement.extended) {
+      bytes.writeUInt32BE(length, 16);
+      return 20;
+    }
+    this.number(Number.isFinite(offset) ? offset : 0, 16);
+    this.number(length, 24);
+    return 32;
+  }
+  private number(value: number, at: number): number {
+    this.bytes.writeUInt32BE(Math.floor(value / 0x100000000), at);
+    this.bytes.writeUInt32BE(value % 0x100000000, at + 4);
+    return at + 8;
+  }
+  private simple(error: number, cookieHigh: number, cookieLow: number): Uint8Array {
+    const { bytes } = this;
+    bytes.writeUInt32BE(SIMPLE_REPLY_MAGIC, 0);
+    bytes.writeUInt32BE(error, 4);
+    bytes.writeUInt32BE(cookieHigh, 8);
+    bytes.writeUInt32BE(cookieLow, 12);
+    return bytes.subarray(0, 16);
+  }
+  /** A request was done, or failed with an NBD error; no data follows. */
+  done(error: number, cookieHigh: number, cookieLow: number, offset: number): Uint8Array {
+    if (!this.agreement.structured) return this.simple(error, cookieHigh, cookieLow);
+    if (error === 0)
+      return this.bytes.subarray(0, this.chunk(ChunkType.NONE, cookieHigh, cookieLow, offset, 0));
+    const at = this.chunk(ChunkType.ERROR, cookieHigh, cookieLow, offset, 6);
+    this.bytes.writeUInt32BE(error, at);
+    this.bytes.writeUInt16BE(0, at + 4);
+    return this.bytes.subarray(0, at + 6);
+  }
+  /** What precedes the data of a read. */
+  readHeader(cookieHigh: number, cookieLow: number, offset: number, length: number): Uint8Array {
+    if (!this.agreement.structured) return this.simple(0, cookieHigh, cookieLow);
+    const at = this.chunk(ChunkType.OFFSET_DATA, cookieHigh, cookieLow, offset, length + 8);
+    return this.bytes.subarray(0, this.number(offset, at));
+  }
+  /** One extent that holds data: the whole of what was asked for. */
+  allAllocated(cookieHigh: number, cookieLow: number, offset: number, length: number): Uint8Array {
+    const { bytes } = this;
+    if (this.agreement.extended) {
+      const at = this.chunk(ChunkType.BLOCK_STATUS_EXT, cookieHigh, cookieLow, offset, 24);
+      bytes.writeUInt32BE(BASE_ALLOCATION_ID, at);
+      bytes.writeUInt32BE(1, at + 4);
+      return bytes.subarray(0, this.number(0, this.number(length, at + 8)));
+    }
+    const at = this.chunk(ChunkType.BLOCK_STATUS, cookieHigh, cookieLow, offset, 12);
+    bytes.writeUInt32BE(BASE_ALLOCATION_ID, at);
+    bytes.writeUInt32BE(length, at + 4);
+    bytes.writeUInt32BE(0, at + 8);
+    return bytes.subarray(0, at + 12);
+  }
+}
