@@ -199,7 +199,7 @@ export interface Connection {
   readonly netOptions: OptionList;
   /** `connection { disk { } }`. */
   readonly peerDeviceOptions: OptionList;
-  /** Ascending by volume number. */
+  /** Written ones in the order of the file, then those made for the hosts' volumes. */
   readonly peerDevices: readonly PeerDevice[];
   /** Resolved: the other host. */
   readonly peer: Host | undefined;

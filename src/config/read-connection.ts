@@ -9,7 +9,6 @@ import {
 } from '../language/tree';
 import {
   type ConnectionDraft,
-  insertByNumber,
   newConnection,
   newHost,
   newPath,
@@ -128,7 +127,7 @@ function readItem(
       return;
     case 'peer-volume': {
       const device = newPeerDevice(bareInteger(item.number), false, tokenOrigin(reading, item.keyword));
-      insertByNumber(connection.peerDevices, device);
+      connection.peerDevices.push(device);
       readOptions(reading, item.options, peerDeviceRules(device.options));
       return;
     }
