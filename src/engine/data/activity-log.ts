@@ -90,6 +90,8 @@ export class ActivityLog implements Task {
   get transactionNumber(): number {
     return this.nextTransaction;
   }
+  /** Requests wait and every slot is referenced. */
+  starving = false;
   /** Requests wait for a transaction. */
   get contended(): boolean {
     return this.queue.length > 0;
@@ -179,9 +181,11 @@ export class ActivityLog implements Task {
     }
     this.queue.splice(0, granted.length);
     if (granted.length === 0) {
-      if (this.queue.length > 0) this.onStarving();
+      this.starving = this.queue.length > 0;
+      if (this.starving) this.onStarving();
       return;
     }
+    this.starving = false;
     if (updates.length === 0 || this.updatesDisabled) this.finish(granted, updates, 0);
     else this.writeTransaction(before, updates, evicted, granted);
   }

@@ -157,7 +157,7 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
     }
     peerDevice.io.unacked--;
     connection.io.activeDiskIo--;
-    if (!this.alive) abandonPeerWrite(this);
+    if (!this.alive || this.backing.activityLog.starving) abandonPeerWrite(this);
     wakeConflicts(device);
     if (connection.io.activeDiskIo === 0) connection.io.idleWaiter?.();
   }

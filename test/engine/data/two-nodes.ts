@@ -28,7 +28,7 @@ import { FEATURE } from '../../../src/wire/features';
 import { packetNameOf } from '../../../src/wire/packet-table';
 import { type Packet } from '../../../src/wire/packets';
 import { createMetaData, OneDisk } from './fake-backing';
-import { FakeClock, FakeDisk } from './fake-machine';
+import { type FakeClock, FakeDisk } from './fake-machine';
 
 const FEATURES = FEATURE.TRIM | FEATURE.WSAME | FEATURE.WZEROES | FEATURE.RESYNC_DAGTAG | FEATURE.TWOPC_V2;
 const NOWHERE: Endpoint = { family: 'ipv4', host: '127.0.0.1', port: 1 };
@@ -128,6 +128,9 @@ export class Node {
       sendState: (peerDevice) => this.tellState(peerDevice),
       sendRole: nothing,
       sendDagtag: nothing,
+      sendSyncParameters: nothing,
+      giveUpConnection: nothing,
+      resumeReading: nothing,
       checkPeers: (_resource, done) => soon(done),
       pingPeer: (_connection, done) => soon(done),
       failConnection: nothing,
