@@ -1,0 +1,85 @@
+/** One running host: engine, ports, exports and control server put together, and taken apart in order. */
+import { ControlServer } from '../control/channel/server';
+import { isSuccess } from '../control/contract/codes';
+import { type ControlReply, type ControlRequest } from '../control/contract/requests';
+import { handleRequest } from '../engine/admin/handle-request';
+import { createHost } from '../engine/create-host';
+import { type Host } from '../engine/host';
+import { type DaemonLog } from './daemon-log';
+import { DeviceExports } from './device-exports';
+import { enginePorts } from './engine-ports';
+import { InputQueue } from './input-queue';
+
+export interface DaemonSettings {
+  readonly directory: string;
+  readonly nodeName: string;
+  readonly release: string;
+  /** Usermode helper program, or `disabled`. */
+  readonly helper: string;
+  readonly log: DaemonLog;
+  /** An input of the engine threw: its state cannot be trusted any more. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Milliseconds that taking down one resource may take at the end. */
+const DOWN_PATIENCE = 10_000;
+
+export class Daemon {
+  private constructor(
+    private readonly settings: DaemonSettings,
+    private readonly queue: InputQueue,
+    private readonly host: Host,
+    private readonly exports: DeviceExports,
+    private readonly control: ControlServer,
+  ) {}
+
+  /** Undefined if another daemon serves the run directory. Throws ControlError if that cannot be used. */
+  static async start(settings: DaemonSettings): Promise<Daemon | undefined> {
+    const { directory, nodeName, release, log } = settings;
+    const queue = new InputQueue(settings.onFault);
+    const exports = new DeviceExports(directory, queue, log);
+    const host = createHost(enginePorts(queue, log, settings.helper), { nodeName, exportListener: exports });
+    const control = await ControlServer.listen(
+      { directory, nodeName, release },
+      {
+        onRequest: (request, respond) => queue.input(() => handleRequest(host, request, respond)),
+        snapshots: (resource) => host.snapshots(resource),
+      },
+    );
+    if (control === undefined) return undefined;
+    exports.removeStale();
+    host.subscribe((event) => control.publish(event));
+    return new Daemon(settings, queue, host, exports, control);
+  }
+
+  /** Demotes, flushes and takes down everything: no resync is needed afterwards. Returns what could not be taken down. */
+  async stop(): Promise<readonly string[]> {
+    this.exports.closeAll();
+    const stubborn: string[] = [];
+    for (const resource of [...this.host.resources.keys()]) {
+      if (!(await this.takeDown(resource))) stubborn.push(resource);
+    }
+    await this.control.close();
+    return stubborn;
+  }
+  private async takeDown(resource: string): Promise<boolean> {
+    const reply = await this.request({ command: 'down', resource });
+    if (reply !== undefined && isSuccess(reply.code)) return true;
+    for (const text of reply?.infoTexts ?? ['no answer'])
+      this.settings.log.write('warning', `drbd ${resource}: down at the end: ${text}`);
+    await this.request({ command: 'secondary', resource, force: true });
+    const second = await this.request({ command: 'down', resource });
+    return second !== undefined && isSuccess(second.code);
+  }
+  private request(request: ControlRequest): Promise<ControlReply | undefined> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), DOWN_PATIENCE);
+      this.queue.input(() =>
+        handleRequest(this.host, request, (reply) => {
+          clearTimeout(timer);
+          resolve(reply);
+        }),
+      );
+    });
+  }
+}
