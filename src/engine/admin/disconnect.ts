@@ -8,6 +8,7 @@ import { afterDeferred, changeState } from '../state/transaction';
 import { whenStateChanges } from '../state/waiters';
 import { changeClusterWide, type ChangeDone } from '../twopc/coordinator';
 import { changeWord } from '../twopc/change-words';
+import { outdateWithoutFarPrimary } from '../twopc/remote-edit';
 
 export interface DisconnectOptions {
   readonly force: boolean;
@@ -57,9 +58,11 @@ function tryDisconnect(
       options: { tag: options.tag, verbose: true, ignOutdFail: true },
       volume: NO_VOLUME,
       target: connection,
-      edit: () => {
+      edit: (_phase, outcome) => {
         connection.next.cstate = ConnectionState.Disconnecting;
         if (connection.now.cstate !== ConnectionState.Connected) return;
+        // Who leaves a Primary behind will have old data.
+        if (outcome !== undefined) outdateWithoutFarPrimary(resource, outcome, false);
         for (const peerDevice of connection.peerDevices) {
           if (who === 'peer') peerDevice.next.pdsk = DiskState.Outdated;
           if (who === 'own') peerDevice.device.next.disk = DiskState.Outdated;

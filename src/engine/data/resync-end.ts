@@ -42,8 +42,8 @@ function finishAsTarget(run: ResyncRun): void {
   const stable = !peerDevice.unstableResync;
   const newDisk = peerDevice.now.pdsk;
   const clean = run.failed === 0;
-  const older = clean && stable ? finishResyncAsTarget(peerDevice) : NO_NODES;
   logDone(run);
+  const older = clean && stable ? finishResyncAsTarget(peerDevice) : NO_NODES;
   if (!stable) logLine(peerDevice, 'info', 'Peer was unstable during resync');
   changeState(device.resource, { hard: true, verbose: true, tag: 'resync-finished' }, () => {
     peerDevice.next.repl = ReplicationState.Established;

@@ -313,7 +313,7 @@ function commit(remote: RemoteTransaction, packet: Verdict, from: Connection): v
   const code = changeState(
     resource,
     {
-      tag: remote.affected ? (remote.isConnect ? 'connected' : 'remote') : 'far-away',
+      tag: remote.affected ? 'remote' : 'far-away',
       prepared: true,
       twopc: true,
       ignOutdFail: remote.affected !== undefined,

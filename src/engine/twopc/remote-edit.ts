@@ -2,8 +2,8 @@
 import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { NO_VOLUME } from '../../wire/features';
 import { type PacketOf } from '../../wire/packets';
-import { complement, hasNode, NO_NODES, type NodeMask } from '../node-mask';
-import { type Connection, directlyConnected, type PeerDevice, type Resource } from '../objects';
+import { complement, hasNode, NO_NODES, nodeBit, type NodeMask } from '../node-mask';
+import { type Connection, type PeerDevice, type Resource } from '../objects';
 import { changedField, type ChangeWord } from './change-words';
 import { type ChangePhase } from './cluster-change';
 import { asDiskState, asReplicationState, asRole } from './state-values';
@@ -112,10 +112,9 @@ export function outdateWithoutFarPrimary(
   }
 }
 function reachableAfter(resource: Resource): NodeMask {
-  let mask = directlyConnected(resource);
+  let mask = nodeBit(resource.nodeId);
   for (const connection of resource.connections) {
-    const bit = 1n << BigInt(connection.peerNodeId);
-    if (connection.next.cstate === ConnectionState.Connected) mask |= bit;
+    if (connection.next.cstate === ConnectionState.Connected) mask |= nodeBit(connection.peerNodeId);
   }
   return mask;
 }
