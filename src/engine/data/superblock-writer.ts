@@ -13,6 +13,8 @@ export class SuperblockWriter implements Task, TimerWaiter {
   private writing = false;
   private timer: TimerHandle | undefined;
   private scheduled = false;
+  /** A sync was asked for during a write: what changed since is written after it. */
+  private again = false;
   /** Waiting for the write that starts next. */
   private waiters: DiskWaiter[] = [];
 
@@ -22,10 +24,12 @@ export class SuperblockWriter implements Task, TimerWaiter {
     /** Absolute byte of the superblock on the meta-data disk. */
     private readonly superblockByte: number,
     private readonly onTimerExpired: () => void,
-  ) {}
+  ) {
+    this.durableFlags = superblock.flags;
+  }
 
   get idle(): boolean {
-    return !this.writing && !this.scheduled && this.waiters.length === 0;
+    return !this.writing && !this.scheduled && !this.again && this.waiters.length === 0;
   }
 
   /** The record in memory was changed. */
@@ -42,6 +46,8 @@ export class SuperblockWriter implements Task, TimerWaiter {
   /** Writes the superblock if it is dirty. The waiter is called when what it says now is on stable storage. */
   sync(waiter?: DiskWaiter): void {
     if (waiter) this.waiters.push(waiter);
+    if (this.writing) this.again = true;
+    if (this.writing) this.syncAgain = true;
     if (this.writing || this.scheduled) return;
     this.scheduled = true;
     this.target.scheduler.soon(this);
@@ -66,7 +72,11 @@ export class SuperblockWriter implements Task, TimerWaiter {
     this.timer = undefined;
     this.writing = true;
     const bytes = encodeSuperblock09(this.superblock);
-    const finish = (error: ErrnoCode) => this.finish(waiters, error);
+    const { flags } = this.superblock;
+    const finish = (error: ErrnoCode) => {
+      if (error === 0) this.durableFlags = flags;
+      this.finish(waiters, error);
+    };
     flushBefore(this.target, (error) => {
       if (error !== 0) finish(error);
       else
@@ -81,6 +91,9 @@ export class SuperblockWriter implements Task, TimerWaiter {
       this.target.onMetaDataError('drbd_md_write', error);
     }
     for (const waiter of waiters) waiter.onDiskDone(error);
-    if (this.waiters.length > 0) this.sync();
+    if (this.again || this.waiters.length > 0) {
+      this.again = false;
+      this.sync();
+    }
   }
 }

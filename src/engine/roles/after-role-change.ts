@@ -13,7 +13,10 @@ export function afterDemotion(resource: Resource): void {
   }
 }
 
-/** `done` when a forced promotion has written its new generation and the peers were told. */
+/**
+ * `done` when PRIMARY_IND (and with force the new generation) is on stable storage and the peers were told: a crash
+ * after the first write must find the activity log in force.
+ */
 export function afterPromotion(resource: Resource, forced: boolean, done: () => void): void {
   for (const connection of resource.connections) {
     connection.discardMyData = false;
@@ -21,7 +24,7 @@ export function afterPromotion(resource: Resource, forced: boolean, done: () => 
   }
   const tell = (): void => {
     tellPeers(resource, forced);
-    done();
+    syncAll(resource, done);
   };
   if (!forced) return tell();
   let open = 1;
@@ -37,6 +40,15 @@ export function afterPromotion(resource: Resource, forced: boolean, done: () => 
       oneDone();
     });
   }
+  oneDone();
+}
+function syncAll(resource: Resource, done: () => void): void {
+  const attached = resource.devices.filter((device) => device.backing !== undefined);
+  let open = attached.length + 1;
+  const oneDone = (): void => {
+    if (--open === 0) done();
+  };
+  for (const device of attached) resource.host.dataActions.syncMetadata(device, oneDone);
   oneDone();
 }
 function tellPeers(resource: Resource, forced: boolean): void {
