@@ -109,12 +109,7 @@ function readConnectionOptions(reading: Reading, node: OptionsNode, connection: 
   readOptions(reading, node, netRules(reading, connection.netOptions));
 }
 
-function readItem(
-  reading: Reading,
-  item: ConnectionItem,
-  connection: ConnectionDraft,
-  resource: ResourceDraft,
-): void {
+function readItem(reading: Reading, item: ConnectionItem, connection: ConnectionDraft): void {
   switch (item.kind) {
     case 'pair':
       readImplicitPair(reading, item, connection);
@@ -142,7 +137,6 @@ function readItem(
       peer.nodeId = value;
       peer.names = ['_remote_host'];
       connection.peer = peer;
-      resource.hosts.push(peer);
       return;
     }
     case 'skip':
@@ -169,7 +163,7 @@ export function readConnection(reading: Reading, node: ConnectionNode, resource:
     );
   }
   resource.connections.push(connection);
-  for (const item of node.items) readItem(reading, item, connection, resource);
+  for (const item of node.items) readItem(reading, item, connection);
   if (connection.paths.length === 0 && !reading.showDialect) {
     invalid(reading, 'no-path', node.keyword, 'connection without a single path (maybe empty?) not allowed');
   }

@@ -44,7 +44,8 @@ function readNodeId(reading: Reading, node: NodeIdNode, resource: ResourceDraft,
 
 function readItem(reading: Reading, item: HostItem, resource: ResourceDraft, host: HostDraft): void {
   const owner = { volumes: host.volumes, host };
-  if ('keyword' in item) reading.statement = lineOf(item.keyword);
+  // Statements of a stacked section do not count as such (config-language.md 5).
+  if ('keyword' in item && host.kind !== 'stacked') reading.statement = lineOf(item.keyword);
   switch (item.kind) {
     case 'address':
       if (host.kind === 'floating') {
@@ -144,6 +145,7 @@ export function readHost(reading: Reading, node: HostNode, resource: ResourceDra
     reading.keys.claimInResource('host section', `${resource.name}: on ${name}`, statementOrigin(reading));
   }
   reading.section = lineOf(start);
+  if (node.form === 'stacked') reading.statement = reading.section;
   resource.hosts.push(host);
   node.items.forEach((item, index) => {
     readItem(reading, item, resource, host);

@@ -246,7 +246,7 @@ export function readCommon(reading: Reading, node: ResourceNode): void {
 /** There are no hosts in a section that is for all resources. */
 export function reportHostsInCommon(reading: Reading, common: ResourceDraft, last: Token): void {
   if (common.hosts.length === 0) return;
-  const origin = tokenOrigin(reading, last);
+  const origin = statementOrigin(reading);
   reading.report.error(
     'hosts-in-common',
     origin,

@@ -112,6 +112,13 @@ function checkMinorAgainstName(reading: Reading, node: DeviceNode, name: string,
   }
 }
 
+/** Names matter on this host, and where no host is known; not directly in a stacked section. */
+function namesAreChecked(volume: VolumeDraft, host: HostDraft | undefined, nodeName: string): boolean {
+  if (host === undefined) return true;
+  if (host.kind === 'stacked') return !volume.implicit;
+  return host.names.some((own) => isLocalName(own, nodeName));
+}
+
 export function readDevice(
   reading: Reading,
   node: DeviceNode,
@@ -125,10 +132,7 @@ export function readDevice(
   } else {
     let name = textOf(node.name);
     if (!name.startsWith('/dev/') && name.startsWith('drbd')) name = `/dev/${name}`;
-    const local =
-      host === undefined ||
-      host.kind === 'stacked' ||
-      host.names.some((own) => isLocalName(own, reading.nodeName));
+    const local = namesAreChecked(volume, host, reading.nodeName);
     volume.minor = minorFor(reading, node, name, local) ?? volume.minor;
     volume.deviceName = name;
   }

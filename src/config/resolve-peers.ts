@@ -42,7 +42,7 @@ function isHere(resource: ResourceDraft, end: PathEndDraft): boolean {
   const me = resource.me;
   if (resource.proxyOnly) return end.proxy !== undefined && sharesProxy(resource, end.proxy.hostNames);
   if (me === undefined || end.host !== me) return false;
-  if (me.kind !== 'stacked' || end.name === undefined) return true;
+  if (me.kind !== 'stacked' || end.byAddress || end.name === undefined) return true;
   const name = end.name;
   return me.lower?.me?.names.some((own) => sameHost(own, name)) ?? true;
 }

@@ -19,8 +19,8 @@ function checkHosts(report: Reporter, resource: ResourceDraft, nodeName: string)
 function checkProxies(report: Reporter, resource: ResourceDraft): void {
   const { origin } = resource;
   const hosts = resource.hosts.filter((host) => host.kind !== 'generated');
-  const proxied = hosts.filter((host) => host.proxy !== undefined).length;
-  if (proxied > 0 && proxied < hosts.length) {
+  for (const host of hosts) {
+    if ((host.proxy === undefined) === (hosts[0]?.proxy === undefined)) continue;
     report.error(
       'proxy-mix',
       origin,

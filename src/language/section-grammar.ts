@@ -121,7 +121,9 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
         }
         return { items, close: this.CONSUME(ending === 'end' ? EOF : RBrace, otherwise) };
       } catch (error) {
-        items.push(this.recover(error));
+        const first = this.unfinished ?? error;
+        this.unfinished = undefined;
+        items.push(this.recover(first));
         if (isEnd(this.LA(1))) return { items, close: undefined };
         // Between sections no brace is open that this one could close.
         if (ending === 'end' && this.LA(1).tokenType === RBrace) this.SKIP_TOKEN();
@@ -278,10 +280,20 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
     return { kind: 'options', keyword, open, items, close };
   });
 
+  /** A section whose brace is missing stays in the tree: the real tool first asks whether it stands there twice. */
   private section(name: string, type: TokenType): ParserMethod<[], tree.OptionsNode> {
     return this.RULE(name, () => {
       const keyword = this.CONSUME(type);
-      return this.SUBRULE(this.optionBlock, { ARGS: [keyword] });
+      return (
+        this.attempt(() => this.SUBRULE(this.optionBlock, { ARGS: [keyword] })) ??
+        this.ACTION((): tree.OptionsNode => ({
+          kind: 'options',
+          keyword,
+          open: keyword,
+          items: [],
+          close: undefined,
+        }))
+      );
     });
   }
 

@@ -1,7 +1,6 @@
 import {
   type ConnectionDraft,
   type HostDraft,
-  insertByNumber,
   newConnection,
   newPath,
   newPathEnd,
@@ -33,9 +32,11 @@ function checkEnds({ report, showDialect }: Checking, resource: ResourceDraft): 
   }
 }
 
-function endOfHost(host: HostDraft, name: string | undefined, origin: Origin): PathEndDraft {
+function endOfHost(host: HostDraft, origin: Origin): PathEndDraft {
   const end = newPathEnd(origin);
-  end.name = name;
+  // A stacked section has no name of its own: such an end counts as given by address.
+  end.byAddress = host.kind === 'stacked';
+  end.name = end.byAddress ? host.names.join('_') : host.names[0];
   end.host = host;
   end.address = host.address;
   end.proxy = host.proxy;
@@ -83,11 +84,7 @@ function expandMeshes(checking: Checking, resource: ResourceDraft): void {
     const hosts = mesh.hosts.flatMap((name) => meshHost(checking, resource, name) ?? []);
     hosts.forEach((a, index) => {
       for (const b of hosts.slice(index + 1)) {
-        const connection = implicitConnection(
-          resource,
-          endOfHost(a, a.names[0], origin),
-          endOfHost(b, b.names[0], origin),
-        );
+        const connection = implicitConnection(resource, endOfHost(a, origin), endOfHost(b, origin));
         connection.fromMesh = true;
         heir.pass('show_net_options', mesh.netOptions, connection.netOptions);
         resource.connections.push(connection);
@@ -110,9 +107,7 @@ function addImplicit({ report }: Checking, resource: ResourceDraft): void {
     return;
   }
   const origin = { ...resource.origin, line: 0 };
-  resource.connections.push(
-    implicitConnection(resource, endOfHost(a, a.names[0], origin), endOfHost(b, b.names[0], origin)),
-  );
+  resource.connections.push(implicitConnection(resource, endOfHost(a, origin), endOfHost(b, origin)));
 }
 
 function sameAddress(a: Address | undefined, b: Address | undefined): boolean {
@@ -173,7 +168,7 @@ function resolveEnd(
   connection: ConnectionDraft,
   end: PathEndDraft,
 ): void {
-  if (!end.byAddress) {
+  if (!end.byAddress || end.host !== undefined) {
     resolveNamed(checking, resource, connection, end);
     return;
   }
@@ -193,7 +188,7 @@ function addPeerDevices(connection: ConnectionDraft): void {
   const host = connection.paths[0]?.ends[0]?.host;
   for (const volume of host?.volumes ?? []) {
     if (connection.peerDevices.some((device) => device.vnr === volume.vnr)) continue;
-    insertByNumber(connection.peerDevices, newPeerDevice(volume.vnr, true, connection.origin));
+    connection.peerDevices.push(newPeerDevice(volume.vnr, true, connection.origin));
   }
 }
 
@@ -222,7 +217,11 @@ export const connections: Rule = {
       addImplicit(checking, resource);
       for (const connection of resource.connections) {
         for (const path of connection.paths) {
-          for (const end of path.ends) resolveEnd(checking, resource, connection, end);
+          for (const end of path.ends) {
+            resolveEnd(checking, resource, connection, end);
+            // Of a pair of a mesh only the first host without address is reported.
+            if (connection.fromMesh && end.address === undefined) break;
+          }
         }
         implicitNodeIds(checking, connection);
         addPeerDevices(connection);

@@ -143,7 +143,9 @@ export const hostVolumes: Rule = {
       }
       const first = resource.hosts[0];
       if (first === undefined) continue;
-      for (const host of resource.hosts) compareVolumes(checking, resource, first, host);
+      // The peers in `drbdsetup show` output have no volumes of their own.
+      const written = resource.hosts.filter((host) => host.kind !== 'generated');
+      for (const host of written) compareVolumes(checking, resource, first, host);
       checkMix(checking, resource);
     }
   },
