@@ -9,7 +9,8 @@ import { type Device, type PeerDevice } from '../objects';
 import { logLine } from '../state/object-log';
 import { afterDeferred, changeState } from '../state/transaction';
 import { setBitmapUuid, setBitmapUuidWithHistory } from '../uuid/generation';
-import { newCurrentUuid } from '../uuid/new-current-uuid';
+import { newCurrentUuidByAdmin } from '../uuid/new-current-uuid';
+import { logOwnUuids } from '../uuid/uuid-log';
 import { type Answer, findMinor, OK, refuse } from './answer';
 
 export function newCurrentUuidRequest(host: Host, request: NewCurrentUuid, answer: Answer): void {
@@ -30,7 +31,7 @@ export function newCurrentUuidRequest(host: Host, request: NewCurrentUuid, answe
   superblock.peers.forEach((slot, node) => {
     if (node !== device.resource.nodeId && slot.bitmapUuid !== 0n) setBitmapUuidWithHistory(device, node, 0n);
   });
-  newCurrentUuid(device, false, () => afterRotation(device, request, fresh, diskful, answer));
+  newCurrentUuidByAdmin(device, () => afterRotation(device, request, fresh, diskful, answer));
 }
 
 /** Established peers while we have no generation of our own: they can be told to start from ours. */
@@ -67,6 +68,7 @@ function afterRotation(
     dataActions.writeBitmap(device);
     for (const peer of fresh) {
       setBitmapUuid(device, peer.peerNodeId, 0n);
+      logOwnUuids(peer, 'cleared bitmap UUID');
       peerActions.sendUuids(peer, UUID_FLAG.SKIP_INITIAL_SYNC);
       if (peer.uuids) peer.uuids.currentUuid = device.backing?.superblock.currentUuid ?? 0n;
     }

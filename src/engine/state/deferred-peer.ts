@@ -36,7 +36,6 @@ export function clearAfterConnectWithoutResync(node: DeviceChange, peer: PeerDev
   if (slot === undefined || peerDevice.uuids === undefined) return;
   if (!sameUuid(currentUuidOf(device), peerDevice.uuids.currentUuid)) return;
   const { dataActions } = device.resource.host;
-  if (slot.bitmapUuid === 0n && dataActions.outOfSyncBits(peerDevice) === 0) return;
   setBitmapUuid(device, peerDevice.peerNodeId, 0n);
   logOwnUuids(peerDevice, 'cleared bm UUID and bitmap');
   if (peerDevice.bitmapSlot >= 0) dataActions.clearSlot(device, peerDevice.bitmapSlot);

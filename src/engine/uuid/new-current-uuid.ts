@@ -52,14 +52,29 @@ function forcedWeakNodes(device: Device): NodeMask {
 }
 
 function newCurrentOnDisk(device: Device, forced: boolean, done: Done): void {
-  const { resource } = device;
-  const { dataActions, ports } = resource.host;
+  rotateOnDisk(device, forced ? forcedWeakNodes(device) : NO_NODES, (rotated) => {
+    if (rotated) announceNewCurrent(device, forced);
+    done();
+  });
+}
+
+/** `new-current-uuid` (engine.md 4.11): whatever the disk's state is, and nobody is told. */
+export function newCurrentUuidByAdmin(device: Device, done: Done): void {
+  rotateOnDisk(device, NO_NODES, (rotated) => {
+    if (rotated) logNewCurrent(device);
+    done();
+  });
+}
+
+/** `done` tells whether a new current UUID is on disk. */
+function rotateOnDisk(device: Device, weak: NodeMask, done: (rotated: boolean) => void): void {
+  const { dataActions, ports } = device.resource.host;
   const superblock = superblockOf(device);
   const before = structuredClone(superblock);
   const wasDay0 = isDay0(superblock);
-  const got = rotateIntoBitmapSlots(device, forced ? forcedWeakNodes(device) : NO_NODES);
+  const got = rotateIntoBitmapSlots(device, weak);
   if (got === NO_NODES && !wasDay0) {
-    done();
+    done(false);
     return;
   }
   setCurrentUuid(device, ports.random.u64());
@@ -69,20 +84,23 @@ function newCurrentOnDisk(device: Device, forced: boolean, done: Done): void {
       Object.assign(superblock, before);
       setExposedUuid(device, before.currentUuid);
       markDirty(device);
-    } else if (error === 0) {
-      announceNewCurrent(device, forced);
     }
-    done();
+    done(error === 0);
   });
+}
+
+function logNewCurrent(device: Device): NodeMask {
+  const weak = weakNodes(committedDevice(device), 'new');
+  const current = device.backing?.superblock.currentUuid ?? device.exposedUuid;
+  logLine(device, 'info', `new current UUID: ${hex16(current)} weak: ${hex16(weak)}`);
+  return weak;
 }
 
 function announceNewCurrent(device: Device, forced: boolean): void {
   const { resource } = device;
   const { dataActions, peerActions } = resource.host;
   dataActions.startNewEpoch(resource);
-  const weak = weakNodes(committedDevice(device), 'new');
-  const current = device.backing?.superblock.currentUuid ?? device.exposedUuid;
-  logLine(device, 'info', `new current UUID: ${hex16(current)} weak: ${hex16(weak)}`);
+  const weak = logNewCurrent(device);
   for (const peerDevice of device.peerDevices) {
     if (peerDevice.now.repl < ReplicationState.Established) continue;
     peerActions.sendUuids(peerDevice, forced ? 0n : UUID_FLAG.NEW_DATAGEN, weak);
