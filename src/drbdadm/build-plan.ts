@@ -111,8 +111,8 @@ function dumpSteps(planner: Planner, target: Target): readonly Step[] {
   const settings = { verbose: verbosity > 0, nodeName: planner.services.nodeName };
   const text =
     command.name === 'dump'
-      ? dumpResource(planner.config, target.resource, settings, target.volume)
-      : dumpXmlResource(planner.config, target.resource, settings);
+      ? dumpResource(target.resource, settings)
+      : dumpXmlResource(target.resource, settings);
   return [{ kind: 'print', text }];
 }
 

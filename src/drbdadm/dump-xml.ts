@@ -11,7 +11,7 @@ import {
   type SectionOptions,
   type Volume,
 } from '../config/model';
-import { type DumpSettings, hasStartupSection, shownEnds } from './dump';
+import { type DumpSettings, shownEnds } from './dump';
 
 const entities: ReadonlyMap<string, string> = new Map([
   ["'", '&apos;'],
@@ -47,7 +47,7 @@ function section(depth: number, name: string, options: OptionList, extra = ''): 
   );
 }
 
-function sections(depth: number, config: Config, options: SectionOptions): string {
+function sections(depth: number, options: SectionOptions): string {
   const stacked = options.stackedTimeouts ? line(depth + 1, '<option name="stacked-timeouts"/>') : '';
   const plugins = options.proxyPlugins.map((plugin) =>
     line(depth + 2, `<option name="${escapeXml(plugin.text)}"/>`),
@@ -60,7 +60,7 @@ function sections(depth: number, config: Config, options: SectionOptions): strin
     section(depth, 'options', options.resource) +
     section(depth, 'net', options.net) +
     section(depth, 'disk', [...options.device, ...options.disk, ...options.peerDevice]) +
-    (hasStartupSection(config, options) ? section(depth, 'startup', options.startup, stacked) : '') +
+    section(depth, 'startup', options.startup, stacked) +
     section(depth, 'proxy', options.proxy, pluginSection) +
     section(depth, 'handlers', options.handlers)
   );
@@ -162,7 +162,7 @@ function connectionElement(connection: Connection, settings: DumpSettings): stri
 }
 
 /** A `<resource>` element as it stands inside `<config>`. */
-function resourceElement(config: Config, resource: Resource, settings: DumpSettings): string {
+function resourceElement(resource: Resource, settings: DumpSettings): string {
   const place = escapeXml(`${resource.origin.file}:${resource.origin.line}`);
   const template =
     resource.templateFile === undefined
@@ -173,14 +173,14 @@ function resourceElement(config: Config, resource: Resource, settings: DumpSetti
     template +
     resource.hosts.map(hostElement).join('') +
     resource.connections.map((connection) => connectionElement(connection, settings)).join('') +
-    sections(2, config, resource.options) +
+    sections(2, resource.options) +
     line(1, '</resource>')
   );
 }
 
 /** One resource by itself: the same element, one level further left. */
-export function dumpXmlResource(config: Config, resource: Resource, settings: DumpSettings): string {
-  return resourceElement(config, resource, settings).replace(/^ {4}/gm, '');
+export function dumpXmlResource(resource: Resource, settings: DumpSettings): string {
+  return resourceElement(resource, settings).replace(/^ {4}/gm, '');
 }
 
 function globalElement(config: Config): string {
@@ -198,12 +198,12 @@ export function dumpXmlAll(config: Config, settings: DumpSettings): string {
   const common =
     config.common === undefined
       ? ''
-      : `${line(1, '<common>')}${sections(2, config, config.common.options)}${line(1, '</common>')}`;
+      : `${line(1, '<common>')}${sections(2, config.common.options)}${line(1, '</common>')}`;
   return (
     line(0, `<config file="${escapeXml(config.file)}">`) +
     globalElement(config) +
     common +
-    config.resources.map((resource) => resourceElement(config, resource, settings)).join('') +
+    config.resources.map((resource) => resourceElement(resource, settings)).join('') +
     line(0, '</config>')
   );
 }

@@ -56,17 +56,8 @@ function section(depth: number, name: string, ...lists: readonly OptionList[]): 
   return `${indent(depth)}${name} {\n${optionLines(depth + 1, options)}${indent(depth)}}\n`;
 }
 
-/** The real tool forgets `stacked-timeouts` where it stands alone, unless it was inherited from common. */
-export function hasStartupSection(config: Config, options: SectionOptions): boolean {
-  if (options.startup.length > 0) return true;
-  const { common } = config;
-  const inherited =
-    config.inherited && common?.options.stackedTimeouts === true && options !== common.options;
-  return inherited && options.stackedTimeouts;
-}
-
-function startupSection(depth: number, config: Config, options: SectionOptions): string {
-  if (!hasStartupSection(config, options)) return '';
+function startupSection(depth: number, options: SectionOptions): string {
+  if (options.startup.length === 0 && !options.stackedTimeouts) return '';
   const stacked = options.stackedTimeouts ? `${indent(depth + 1)}stacked-timeouts;\n` : '';
   return `${indent(depth)}startup {\n${optionLines(depth + 1, options.startup)}${stacked}${indent(depth)}}\n`;
 }
@@ -88,12 +79,12 @@ function proxyOptions(
   return `${indent(depth)}${name} {\n${inner}${indent(depth)}}\n`;
 }
 
-function sections(depth: number, config: Config, options: SectionOptions): string {
+function sections(depth: number, options: SectionOptions): string {
   return (
     section(depth, 'options', options.resource) +
     section(depth, 'net', options.net) +
     section(depth, 'disk', options.device, options.disk, options.peerDevice) +
-    startupSection(depth, config, options) +
+    startupSection(depth, options) +
     proxyOptions(depth, 'proxy', options.proxy, options.proxyPlugins) +
     section(depth, 'handlers', options.handlers)
   );
@@ -113,7 +104,7 @@ function globalSection(config: Config, settings: DumpSettings): string {
 
 function commonSection(config: Config): string {
   if (config.common === undefined) return '';
-  return `common {\n${sections(1, config, config.common.options)}}\n\n`;
+  return `common {\n${sections(1, config.common.options)}}\n\n`;
 }
 
 function metaDiskLine(depth: number, volume: Volume): string {
@@ -263,13 +254,8 @@ function resourceHeading(resource: Resource, settings: DumpSettings): string {
   );
 }
 
-/** One resource, with the empty line that follows it. A named volume of HEAD's `dump R/V` changes nothing. */
-export function dumpResource(
-  config: Config,
-  resource: Resource,
-  settings: DumpSettings,
-  _volume?: Volume,
-): string {
+/** One resource, with the empty line that follows it. A volume named on the command line changes nothing. */
+export function dumpResource(resource: Resource, settings: DumpSettings): string {
   let text = `${resourceHeading(resource, settings)}resource ${quoteValue(resource.name)} {\n`;
   if (resource.templateFile !== undefined)
     text += `${indent(1)}template-file ${quoteValue(resource.templateFile)};\n`;
@@ -280,11 +266,11 @@ export function dumpResource(
   text += resource.hosts.map((host) => hostText(host, settings)).join('');
   text += resource.connections.map((connection) => connectionText(connection, settings)).join('');
   if (!settings.verbose) text += meshText(resource);
-  return `${text}${sections(1, config, resource.options)}}\n\n`;
+  return `${text}${sections(1, resource.options)}}\n\n`;
 }
 
 /** Every resource, those of other hosts included, behind the global and common sections. */
 export function dumpAll(config: Config, settings: DumpSettings): string {
   const head = `# ${config.file}\n${globalSection(config, settings)}${commonSection(config)}`;
-  return head + config.resources.map((resource) => dumpResource(config, resource, settings)).join('');
+  return head + config.resources.map((resource) => dumpResource(resource, settings)).join('');
 }

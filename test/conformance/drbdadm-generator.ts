@@ -44,7 +44,7 @@ function stable(context: OptionContext): readonly OptionSpec[] {
 const words = ['md5', 'sha256', '"crc32c"', '"a b"', '"with \\"quote\\""', '""', 'x-1.2_y'];
 
 function value(random: Random, option: OptionSpec): string {
-  if (random.chance(0.01)) return random.pick(['maybe', '-1', '99999999', '1Q', 'on', '"']);
+  if (random.chance(0.01)) return random.pick(['maybe', '-1', '99999999999999999999', '1Q', 'on', '"']);
   switch (option.kind) {
     case 'boolean':
     case 'flag':
@@ -152,10 +152,12 @@ function connectionBlocks(
         `host ${left} address 10.1.${a}.1:${port}; host ${right} address 10.1.${b}.2:${port};`,
         `path { host ${left}; host ${right}; } path { host ${left} address 10.2.${a}.${b}:${port}; host ${right} address 10.3.${a}.${b}:${port}; }`,
       ]);
-      const volume =
-        random.chance(0.2) && volumes.length > 0
-          ? `volume ${random.pick(volumes)} { ${section(random, 'disk', ['peer_device_options'], 2)} }`
-          : '';
+      const written = [...volumes].sort(() => random.next() - 0.5).slice(0, random.below(3));
+      const volume = random.chance(0.25)
+        ? written
+            .map((vnr) => `volume ${vnr} { ${section(random, 'disk', ['peer_device_options'], 2)} }`)
+            .join(' ')
+        : '';
       text += `connection { ${ends} ${net()} ${volume} }\n`;
     });
   });

@@ -80,8 +80,8 @@ test('changed options are set for what they belong to, peers that work last', as
     'drbdsetup resource-options r1 --set-defaults --quorum=all',
   ]);
   expect(await adjust(config.replace('ping-int 5', 'ping-int 7'), running())).toEqual([
-    'drbdsetup net-options r1 2 --set-defaults --_name=gamma --ping-int=7 --verify-alg=md5',
-    'drbdsetup net-options r1 1 --set-defaults --_name=beta --ping-int=7 --verify-alg=md5',
+    'drbdsetup net-options r1 2 --set-defaults --_name=gamma --verify-alg=md5 --ping-int=7',
+    'drbdsetup net-options r1 1 --set-defaults --_name=beta --verify-alg=md5 --ping-int=7',
   ]);
 });
 
@@ -157,7 +157,7 @@ test('a peer that is gone is deleted, unless another peer was named', async () =
 test('a replaced peer: the new one is waited for before the old one goes', async () => {
   const replaced = config.replace('on gamma { node-id 2', 'on gamma { node-id 3');
   expect(await adjust(replaced, running())).toEqual([
-    'drbdsetup new-peer r1 3 --_name=gamma --ping-int=5 --verify-alg=md5',
+    'drbdsetup new-peer r1 3 --_name=gamma --verify-alg=md5 --ping-int=5',
     'drbdsetup new-path r1 3 ipv4:10.0.0.1:7790 ipv4:10.0.0.3:7790',
     'drbdsetup peer-device-options r1 3 0 --set-defaults --c-max-rate=100M --bitmap=no',
     'drbdsetup peer-device-options r1 3 1 --set-defaults --c-max-rate=100M --c-plan-ahead=0 --bitmap=no',
