@@ -74,7 +74,8 @@ export class Application {
     this.cluster.world.later(0, () => {
       if (this.stopped) return;
       this.node.input(() => opener.close());
-      closing();
+      // Closing may have been the moment at which the host stopped.
+      if (this.node.alive) closing();
     });
   }
   /** The host stopped: what was in flight may have happened or not. */

@@ -2,6 +2,7 @@ import { type ControlReply, type ControlRequest } from '../../control/contract/r
 import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { type ExportedDevice } from '../../engine/application-io';
 import { INDEX_INTERNAL } from '../../metadata/layout';
+import { DeviceFlag } from '../../metadata/superblock-flags';
 import { applyActivityLog, type MetadataPlace, readSuperblock } from '../metadata-tool';
 import { type SimulatedHost, type StopKind } from '../world/simulated-host';
 import { Application } from './application';
@@ -58,6 +59,21 @@ export class ClusterNode implements NodeAddress {
   }
   viewOf(peer: ClusterNode): PeerView | undefined {
     return this.door?.peer(peer.nodeId);
+  }
+  /**
+   * The generation of `peer`'s data is this node's, or one that this node remembers: nothing was begun there that this
+   * node does not know.
+   */
+  knowsGenerationOf(peer: ClusterNode): boolean {
+    const [own, other] = [readSuperblock(this.metadata), readSuperblock(peer.metadata)];
+    if ('defect' in own || 'defect' in other) return false;
+    if ((other.flags & DeviceFlag.CONSISTENT) === 0) return true;
+    const same = (one: bigint): boolean => (one & ~1n) === (other.currentUuid & ~1n);
+    return (
+      same(own.currentUuid) ||
+      own.historyUuids.some(same) ||
+      own.peers.some((slot) => slot.bitmapUuid !== 0n && same(slot.bitmapUuid))
+    );
   }
   /** The current UUID on the medium, without its lowest bit (engine.md 0). */
   get currentUuid(): string | undefined {

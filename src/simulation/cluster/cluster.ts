@@ -101,7 +101,6 @@ export class Cluster {
       return;
     }
     this.primaries.add(node.name);
-    this.positions.promoted(node.name);
   }
   private observePair(one: ClusterNode, two: ClusterNode): void {
     if (one.isPrimary && two.isPrimary) {

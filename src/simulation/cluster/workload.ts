@@ -10,7 +10,8 @@ type Deed = () => string | undefined;
 
 /**
  * Random deeds of applications, operators and fate, one a step. The operator is careful: he only promotes a node that
- * holds everything that was ever acknowledged, as fencing or quorum would make sure of. Deeds that make no sense at
+ * holds everything that was ever acknowledged and knows every generation that was begun, as fencing or quorum would
+ * make sure of. Deeds that make no sense at
  * the moment return undefined and another is drawn.
  */
 export class Workload {
@@ -121,7 +122,11 @@ export class Workload {
       return undefined;
     }
     const fit = cluster.aliveNodes.filter(
-      (node) => node.diskIsUpToDate && node.pending === 0 && cluster.positions.isNewest(node.name),
+      (node) =>
+        node.diskIsUpToDate &&
+        node.pending === 0 &&
+        cluster.positions.isNewest(node.name) &&
+        cluster.peersOf(node).every((peer) => node.knowsGenerationOf(peer)),
     );
     if (fit.length === 0) return undefined;
     const node = this.random.pick(fit);

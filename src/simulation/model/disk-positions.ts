@@ -59,6 +59,7 @@ export class DiskPositions {
       this.history.end(record);
       return `write ${record.id} was acknowledged although no disk is UpToDate`;
     }
+    this.beginGeneration(first, nodes);
     const before = this.current(first);
     const apart = nodes.find((node) => !samePosition(this.current(node), before));
     const after = this.history.acknowledge(record, before);
@@ -70,6 +71,19 @@ export class DiskPositions {
     if (apart === undefined || this.diverged) return undefined;
     return `write ${record.id} went to ${first} and ${apart}, which do not hold the same data`;
   }
+  /**
+   * A write on `winner` means a generation that the absent disks do not know: its data wins over theirs, also over
+   * that of a crashed Primary, and if it is a crashed Primary itself over what others saw of it.
+   */
+  private beginGeneration(winnerName: string, present: readonly string[]): void {
+    const winner = this.disk(winnerName);
+    for (const [name, disk] of this.disks) {
+      if (present.includes(name)) continue;
+      disk.crashedAsPrimary = false;
+      if (isAncestor(disk.current, winner.current) || !isAncestor(disk.current, winner.possible)) continue;
+      disk.current = disk.durable = disk.possible = winner.current;
+    }
+  }
   /** All that `node` held at `position` is on stable storage. */
   flushed(node: string, position: Position): void {
     const disk = this.disk(node);
@@ -79,19 +93,6 @@ export class DiskPositions {
     const disk = this.disk(node);
     disk.current = disk.durable;
     if (wasPrimary) disk.crashedAsPrimary = true;
-  }
-  /**
-   * A node became Primary: from now on its data wins over that of a crashed Primary, and if it is a crashed Primary
-   * itself over what others saw of it.
-   */
-  promoted(node: string): void {
-    const winner = this.disk(node);
-    for (const disk of this.disks.values()) {
-      if (disk === winner) continue;
-      disk.crashedAsPrimary = false;
-      if (isAncestor(disk.current, winner.current) || !isAncestor(disk.current, winner.possible)) continue;
-      disk.current = disk.durable = disk.possible = winner.current;
-    }
   }
   /** No disk holds, or may hold, anything that `node` did not hold. */
   isNewest(node: string): boolean {

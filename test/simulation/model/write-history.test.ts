@@ -92,14 +92,14 @@ test('after a loss of power only flushed writes are certain', () => {
   expect(model.allows(model.disks.current('a'), { kind: 'other' })).toBe(false);
 });
 
-test('a crashed Primary may win over unflushed writes of the survivor, but not once that was promoted', () => {
-  const crash = (promote: boolean): boolean => {
+test('a crashed Primary may win over unflushed writes of the survivor, but not once that was written to', () => {
+  const crash = (goesOn: boolean): boolean => {
     const model = new Model();
     const first = model.write(['a', 'b']);
     model.disks.flushed('a', model.disks.current('a'));
     model.write(['a', 'b']);
     model.disks.powerLost('a', true);
-    if (promote) model.disks.promoted('b');
+    if (goesOn) model.write(['b'], 1);
     expect(model.disks.meet('a', 'b')).toBe('caught-up');
     return model.allows(model.disks.current('b'), holds(first.id));
   };
