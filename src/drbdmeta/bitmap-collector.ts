@@ -17,6 +17,8 @@ export class BitmapCollector {
   private total = 0;
   private kept = 0;
   private longest = 0;
+  /** Words a slot that are written; what pads the last sector is zero. */
+  private wordsUsed = 0;
 
   /** Keeps no more than fits into `areaBytes`. */
   constructor(
@@ -72,8 +74,8 @@ export class BitmapCollector {
    * as its words can mean anything (`meaningful` words a slot).
    */
   byteCount(sectorSize: number, meaningful: number): number {
-    const words = Math.max(this.total, Math.min(this.longest, meaningful));
-    return roundUp(words * this.maxPeers * 4, sectorSize);
+    this.wordsUsed = Math.max(this.total, Math.min(this.longest, meaningful));
+    return roundUp(this.wordsUsed * this.maxPeers * 4, sectorSize);
   }
 
   /** Hands out the interleaved bitmap, `bytes` in all, in pieces that are only valid during the call. */
@@ -88,7 +90,8 @@ export class BitmapCollector {
       cursors.forEach((next, slot) => {
         const segment = next();
         if (segment === undefined) return;
-        for (let k = 0, to = slot; k < segment.length && to < out.length; k++, to += this.maxPeers)
+        const used = Math.min(segment.length, this.wordsUsed - at / 4 / this.maxPeers);
+        for (let k = 0, to = slot; k < used && to < out.length; k++, to += this.maxPeers)
           out[to] = segment.words === undefined ? segment.value : (segment.words[k] ?? 0);
       });
       write(piece, at);

@@ -9,6 +9,7 @@ import { errorCode } from './system-error';
 export interface BlockStore {
   readonly size: number;
   readonly isBlockDevice: boolean;
+  readonly isPlainFile: boolean;
   /** Undefined where the system does not say (plain files). */
   readonly sectorSize: number | undefined;
   /** Reads up to target.length bytes; fewer at the end. */
@@ -44,6 +45,7 @@ export function openBlockStore(path: string, flags: OpenFlags): BlockStore {
 class FileStore implements BlockStore {
   readonly size: number;
   readonly isBlockDevice: boolean;
+  readonly isPlainFile: boolean;
   readonly sectorSize: number | undefined;
   /** Callers' memory need not be aligned. */
   private bounce: Uint8Array | undefined;
@@ -55,6 +57,7 @@ class FileStore implements BlockStore {
   ) {
     const stat = fs.fstatSync(fd);
     this.isBlockDevice = stat.isBlockDevice();
+    this.isPlainFile = stat.isFile();
     this.size = this.isBlockDevice ? blockDeviceSize(stat.rdev) : stat.size;
     this.sectorSize = this.isBlockDevice ? logicalSectorSize(stat.rdev) : undefined;
   }

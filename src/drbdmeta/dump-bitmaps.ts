@@ -53,21 +53,21 @@ export function readSlots(
   const bufferBytes = wordsPerBuffer(maxPeers) * maxPeers * 4;
   if (areaBytes === 0) return;
   const buffer = transferBuffer(Math.min(bufferBytes, areaBytes));
-  const scratch = new Uint32Array(maxPeers === 1 ? 0 : Math.ceil(buffer.length / 4 / maxPeers));
+  const scratch = Array.from(
+    { length: maxPeers === 1 ? 0 : maxPeers },
+    () => new Uint32Array(Math.ceil(buffer.length / 4 / maxPeers)),
+  );
   for (let at = 0; at < areaBytes; at += bufferBytes) {
     const bytes = buffer.subarray(0, Math.min(bufferBytes, areaBytes - at));
     md.device.read('meta_dump_md', bytes, md.layout.bitmapByte + at);
     const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-    const uniform = uniformValue(bytes, words);
+    const value = uniformValue(bytes, words);
+    if (value === undefined && maxPeers > 1) separate(words, scratch);
     for (let slot = 0; slot < maxPeers; slot++) {
       const length = Math.ceil((words.length - slot) / maxPeers);
       if (length <= 0) continue;
-      if (uniform !== undefined) take(slot, { length, words: undefined, value: uniform });
-      else
-        take(
-          slot,
-          maxPeers === 1 ? { length, words, value: 0 } : extract(words, slot, maxPeers, scratch, length),
-        );
+      if (value !== undefined) take(slot, { length, words: undefined, value });
+      else take(slot, segmentOf(maxPeers > 1 ? (scratch[slot] ?? words).subarray(0, length) : words));
     }
   }
 }
@@ -79,20 +79,36 @@ function uniformValue(bytes: Uint8Array, words: Uint32Array): number | undefined
   return same ? words[0] : undefined;
 }
 
-function extract(
-  words: Uint32Array,
-  slot: number,
-  maxPeers: number,
-  scratch: Uint32Array,
-  length: number,
-): SlotSegment {
-  const first = words[slot] ?? 0;
-  let difference = 0;
-  for (let k = 0, at = slot; k < length; k++, at += maxPeers) {
-    const word = words[at] ?? 0;
-    scratch[k] = word;
-    difference |= word ^ first;
+/** Words of every slot that are copied in a turn: what is read for one slot is still in the cache for the others. */
+const TURN = 1024;
+
+function separate(words: Uint32Array, slots: readonly Uint32Array[]): void {
+  const maxPeers = slots.length;
+  const total = words.length;
+  for (let start = 0; start * maxPeers < total; start += TURN) {
+    for (let slot = 0; slot < maxPeers; slot++) {
+      const out = slots[slot];
+      if (out !== undefined) copyStrided(words, start * maxPeers + slot, maxPeers, out, start);
+    }
   }
-  if (difference === 0) return { length, words: undefined, value: first };
-  return { length, words: scratch.subarray(0, length), value: 0 };
+}
+
+function copyStrided(
+  words: Uint32Array,
+  from: number,
+  stride: number,
+  out: Uint32Array,
+  start: number,
+): void {
+  const end = Math.min(start + TURN, start + Math.ceil((words.length - from) / stride));
+  for (let k = start, at = from; k < end; k++, at += stride) out[k] = words[at] ?? 0;
+}
+
+/** Recognises a slot that is uniform although its neighbours are not. */
+function segmentOf(words: Uint32Array): SlotSegment {
+  const { length } = words;
+  const [first = 0] = words;
+  let k = 1;
+  while (k < length && words[k] === first) k++;
+  return k >= length ? { length, words: undefined, value: first } : { length, words, value: 0 };
 }

@@ -26,10 +26,10 @@ export function initializeBitmap(tool: Tool, device: MetaDevice, offset: number,
     tool.io.stderr(`${what} zero\n`);
     if (zeroOut(tool, device, offset, length)) return;
     const first = Math.min(length, ZEROOUT_STEP);
-    tool.io.stderr(
-      `ioctl(${tool.deviceName}, BLKZEROOUT, [${offset}, ${first}]) failed: ` +
-        `${device.store.isBlockDevice ? 'Operation not supported' : 'Inappropriate ioctl for device'}\n`,
-    );
+    const reason = device.store.isBlockDevice ? 'Operation not supported' : 'Inappropriate ioctl for device';
+    if (!device.store.isPlainFile || tool.options.force) {
+      tool.io.stderr(`ioctl(${tool.deviceName}, BLKZEROOUT, [${offset}, ${first}]) failed: ${reason}\n`);
+    }
     if (mode === 'zeroout') refuse(10, 'fast zero-out failed, fallback disabled\n');
   }
   tool.io.stderr(`${what} ${mode === 'set-all' ? 'set' : 'zero'} using pwrite\n`);

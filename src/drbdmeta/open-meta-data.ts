@@ -100,11 +100,13 @@ function openStore(tool: Tool): BlockStore {
 export function openDevice(tool: Tool): MetaDevice {
   const store = openStore(tool);
   const { io, options } = tool;
-  if (!store.isBlockDevice && !options.force) {
+  // Our daemon uses plain files as disks; the reference takes them with --force only.
+  const plainFile = !store.isBlockDevice && !options.force;
+  if (plainFile && io.env.UDRBD_COMPAT === '9.22') {
     store.close();
     return refuse(20, `'${tool.deviceName}' is not a block device!\n`);
   }
-  if (store.sectorSize === undefined && !options.quiet)
+  if (store.sectorSize === undefined && !options.quiet && !plainFile)
     io.stderr('ioctl(md_fd, BLKSSZGET) returned -1, assuming hard_sect_size is 512 Byte\n');
   const device = new MetaDevice(tool, store, tool.minor >= 0 ? 4 : 3);
   if (tool.format !== 'v06') checkSize(tool, device.size);
@@ -225,7 +227,7 @@ function openLastKnown(tool: Tool, device: MetaDevice): MetaData | undefined {
   let candidate: { raw: Uint8Array; record: MetaRecord } | undefined;
   if (inside) {
     const raw = new Uint8Array(SUPERBLOCK_BYTES);
-    device.read(`${tool.format}_md_disk_to_cpu`, raw, at);
+    device.read('v08_check_for_resize', raw, at);
     const record = decodeRecord(tool.format, raw);
     if (isValid(tool, record, raw, lastKnown.bytes)) candidate = { raw, record };
   }

@@ -41,30 +41,33 @@ export class BitmapSlotPrinter {
 
   segment(segment: SlotSegment): void {
     if (this.countBits) this.bitsSet += bitsIn(segment);
-    const { words, length } = segment;
+    const { length } = segment;
     let k = 0;
-    let low = 0;
+    // One group of eight words a turn.
     while (k < length) {
-      if (k % 8 === 0) {
-        const equal = this.startGroup(segment, k);
-        const run = equal - (equal % 8);
-        if (run > 8) {
-          this.count += run;
-          k += run;
-          // More of the same may follow in the next buffer.
-          if (k - run + equal === length && this.position + k < this.total) continue;
-        }
-        if (this.count > 0) {
-          this.endRun();
-          continue;
-        }
+      const equal = this.startGroup(segment, k);
+      const run = equal - (equal % 8);
+      if (run > 8) {
+        this.count += run;
+        k += run;
+        // More of the same may follow in the next buffer.
+        if (k - run + equal === length && this.position + k < this.total) continue;
       }
-      const word = words === undefined ? segment.value : (words[k] ?? 0);
-      if (k % 2 === 0) low = word;
-      else this.writer.hexPair(word, low);
-      k++;
+      if (this.count > 0) this.endRun();
+      else k = this.group(segment, k);
     }
     this.position += length;
+  }
+
+  /** Writes single values; an odd last word is not printed. Returns where the next group starts. */
+  private group(segment: SlotSegment, from: number): number {
+    const { words, value } = segment;
+    const end = Math.min(from + 8, segment.length);
+    for (let k = from; k + 1 < end; k += 2) {
+      if (words === undefined) this.writer.hexPair(value, value);
+      else this.writer.hexPair(words[k + 1] ?? 0, words[k] ?? 0);
+    }
+    return end;
   }
 
   private startGroup(segment: SlotSegment, k: number): number {

@@ -3,13 +3,21 @@
  */
 
 const PIECE = 1 << 18;
-const HEX = Uint8Array.from('0123456789ABCDEF', (digit) => digit.charCodeAt(0));
-
-/** Two upper-case hex digits of every byte value. */
-const PAIRS = Uint8Array.from({ length: 512 }, (_, i) => HEX[(i & 1) === 0 ? i >> 5 : (i >> 1) & 15] ?? 0);
+/** The four upper-case digits of every 16-bit value as one little endian word of text. */
+function makeDigits(): Uint32Array {
+  const digits = '0123456789ABCDEF';
+  const code = (nibble: number) => digits.charCodeAt(nibble & 15);
+  return Uint32Array.from(
+    { length: 65536 },
+    (_, value) =>
+      code(value >> 12) | (code(value >> 8) << 8) | (code(value >> 4) << 16) | (code(value) << 24),
+  );
+}
+let digitTable: Uint32Array | undefined;
 
 export class DumpWriter {
   private readonly bytes = new Uint8Array(PIECE + 64);
+  private readonly view = new DataView(this.bytes.buffer);
   private length = 0;
 
   /** `flush` gets pieces that are only valid during the call. */
@@ -23,26 +31,21 @@ export class DumpWriter {
     }
   }
 
-  /** ` 0xHHHHHHHHLLLLLLLL;` */
+  /** ` 0xHHHHHHHHLLLLLLLL;`: 20 bytes, as five words, because a large dump is hardly anything else. */
   hexPair(high: number, low: number): void {
     if (this.length >= PIECE) this.end();
-    const { bytes } = this;
-    let at = this.length;
-    bytes[at++] = 0x20;
-    bytes[at++] = 0x30;
-    bytes[at++] = 0x78;
-    for (let shift = 24; shift >= 0; shift -= 8) {
-      const pair = ((high >>> shift) & 0xff) * 2;
-      bytes[at++] = PAIRS[pair] ?? 0;
-      bytes[at++] = PAIRS[pair + 1] ?? 0;
-    }
-    for (let shift = 24; shift >= 0; shift -= 8) {
-      const pair = ((low >>> shift) & 0xff) * 2;
-      bytes[at++] = PAIRS[pair] ?? 0;
-      bytes[at++] = PAIRS[pair + 1] ?? 0;
-    }
-    bytes[at++] = 0x3b;
-    this.length = at;
+    const digits = (digitTable ??= makeDigits());
+    const { view, length } = this;
+    const a = digits[high >>> 16] ?? 0;
+    const b = digits[high & 0xffff] ?? 0;
+    const c = digits[low >>> 16] ?? 0;
+    const d = digits[low & 0xffff] ?? 0;
+    view.setUint32(length, 0x783020 | (a << 24), true);
+    view.setUint32(length + 4, (a >>> 8) | (b << 24), true);
+    view.setUint32(length + 8, (b >>> 8) | (c << 24), true);
+    view.setUint32(length + 12, (c >>> 8) | (d << 24), true);
+    view.setUint32(length + 16, (d >>> 8) | 0x3b000000, true);
+    this.length = length + 20;
   }
 
   end(): void {

@@ -139,6 +139,9 @@ class Comparison {
 
 /** One generated image through a row of commands. */
 export async function compareGenerated(scratch: ScratchHost, seed: number, tally: Tally): Promise<void> {
+  // Both tools share one file for all devices without a minor.
+  fs.rmSync('/var/lib/drbd/drbd-minor--1.lkbd', { force: true });
+  fs.rmSync(scratch.host.stateFolder, { recursive: true, force: true });
   const random = new Random(seed);
   const geometry = randomGeometry(random);
   scratch.blank('ours.img', geometry.deviceBytes);

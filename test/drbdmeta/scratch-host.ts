@@ -53,7 +53,7 @@ export async function runHere(
     const status = await runDrbdmeta(argv, {
       stdout: (text) => (stdout += text),
       stderr: (text) => (stderr += text),
-      env: process.env,
+      env: { ...process.env, UDRBD_COMPAT: '9.22' },
       programName: 'drbdmeta',
       host: scratch.host,
       openStore: (name, flags) => counting(name, flags, () => changes++),

@@ -1,0 +1,214 @@
+'use strict';
+// drbdmeta against the reference on sparse files: create-md, dump-md of an empty and of a filled bitmap, apply-al.
+// Usage: node bench/drbdmeta.cjs [--quick] [--folder DIR]; needs /usr/sbin/drbdmeta and a built dist/.
+const crypto = require('node:crypto');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { spawnSync } = require('node:child_process');
+
+const root = path.dirname(__dirname);
+const OURS = [process.execPath, path.join(root, 'bin/drbdmeta')];
+const THEIRS = ['/usr/sbin/drbdmeta'];
+const quick = process.argv.includes('--quick');
+const at = process.argv.indexOf('--folder');
+const folder = fs.mkdtempSync(path.join(at < 0 ? os.tmpdir() : process.argv[at + 1], 'drbdmeta-bench-'));
+const GIB = 2 ** 30;
+// 16 TiB less a block is the largest file of ext4.
+const SIZES = quick ? [GIB, 1024 * GIB] : [GIB, 1024 * GIB, 16384 * GIB - 4096];
+const PEERS = quick ? [1, 7] : [1, 7, 31];
+const RUNS = quick ? 1 : 3;
+/** The reference takes minutes beyond this bitmap size times slots. */
+const REFERENCE_LIMIT = quick ? 2 ** 31 : 2 ** 37;
+
+const image = path.join(folder, 'disk.img');
+const env = { ...process.env, UDRBD_RUN_DIR: folder };
+
+function run(tool, words, options = []) {
+  const started = process.hrtime.bigint();
+  const output = fs.openSync(path.join(folder, 'out'), 'w');
+  const measured = [
+    '-f',
+    '%M',
+    '-o',
+    path.join(folder, 'rss'),
+    ...tool,
+    '--force',
+    ...options,
+    '-',
+    'v09',
+    image,
+    'internal',
+    ...words,
+  ];
+  const hasTime = fs.existsSync('/usr/bin/time');
+  const result = spawnSync(
+    hasTime ? '/usr/bin/time' : tool[0],
+    hasTime ? measured : measured.slice(4 + tool.length - tool.slice(1).length),
+    {
+      env,
+      stdio: ['ignore', output, 'ignore'],
+    },
+  );
+  fs.closeSync(output);
+  const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+  if (result.status !== 0) throw new Error(`${tool.at(-1)} ${words.join(' ')}: status ${result.status}`);
+  const rss = hasTime ? Number(fs.readFileSync(path.join(folder, 'rss'), 'latin1')) / 1024 : NaN;
+  return { seconds, rss };
+}
+
+function blank(size) {
+  fs.rmSync(image, { force: true });
+  fs.closeSync(fs.openSync(image, 'w'));
+  fs.truncateSync(image, size);
+}
+
+function layout(size, peers) {
+  const sectors = Math.floor(size / 512);
+  const bitmap = Math.ceil((((Math.ceil(Math.ceil(sectors / 8) / 64) * 64) / 8) * peers) / 4096) * 4096;
+  const superblock = Math.floor((size - 4096) / 4096) * 4096;
+  return { superblock, bitmapByte: superblock - 32768 - bitmap, bitmap };
+}
+
+function patch(offset, bytes) {
+  const fd = fs.openSync(image, 'r+');
+  fs.writeSync(fd, bytes, 0, bytes.length, offset);
+  fs.closeSync(fd);
+}
+
+/** The size that makes the whole bitmap meaningful, and a primary that crashed. */
+function grow(place, flags) {
+  const superblock = Buffer.alloc(60);
+  const fd = fs.openSync(image, 'r+');
+  fs.readSync(fd, superblock, 0, 60, place.superblock);
+  superblock.writeBigUInt64BE(BigInt(Math.floor(place.bitmapByte / 512)), 0);
+  superblock.writeUInt32BE(flags, 56);
+  fs.writeSync(fd, superblock, 0, 60, place.superblock);
+  fs.closeSync(fd);
+}
+
+/** Random words in `bytes` of the bitmap, from its start. */
+function fill(place, bytes) {
+  for (let done = 0; done < bytes; done += 2 ** 24)
+    patch(place.bitmapByte + done, crypto.randomBytes(Math.min(2 ** 24, bytes - done)));
+}
+
+function crc(block) {
+  let value = 0;
+  for (const byte of block) {
+    value ^= byte;
+    for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0x82f63b78 : value >>> 1;
+  }
+  return value >>> 0;
+}
+
+/** Two transactions with 919 + 318 slots hot, spread evenly over the device. */
+function activityLog(place, size) {
+  const extents = Math.floor(size / 4194304);
+  const hot = Math.min(1237, extents - 1);
+  for (const [number, start] of [
+    [0, 0],
+    [1, 919],
+  ]) {
+    const block = Buffer.alloc(4096, 0xff);
+    block.fill(0, 0, 36);
+    block.writeUInt32BE(0x69cb65a2, 0);
+    block.writeUInt32BE(number, 4);
+    block.writeUInt16BE(1237, 16);
+    block.writeUInt16BE(start, 18);
+    for (let i = 0; i < 919 && start + i < hot; i++)
+      block.writeUInt32BE(Math.floor(((start + i) * extents) / hot), 420 + 4 * i);
+    block.writeUInt32BE(crc(block), 8);
+    patch(place.superblock - 32768 + 4096 * number, block);
+  }
+}
+
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+
+function measure(name, size, peers, prepare, words, options) {
+  const times = {};
+  let rss = 0;
+  const place = layout(size, peers);
+  for (const [who, tool] of [
+    ['theirs', THEIRS],
+    ['ours', OURS],
+  ]) {
+    if (who === 'theirs' && name.startsWith('dump') && place.bitmap * peers > REFERENCE_LIMIT) continue;
+    const list = [];
+    for (let i = 0; i < RUNS; i++) {
+      prepare(place);
+      const result = run(tool, words, options);
+      list.push(result.seconds);
+      if (who === 'ours') rss = Math.max(rss, result.rss);
+    }
+    times[who] = median(list);
+  }
+  const ratio = times.theirs === undefined ? '-' : `${(times.theirs / times.ours).toFixed(1)}x`;
+  const cell = (value) => (value === undefined ? '-' : value.toFixed(3)).padStart(9);
+  process.stdout.write(
+    `${String(Math.round(size / GIB)).padStart(6)} GiB  P=${String(peers).padEnd(3)} ${name.padEnd(18)}` +
+      `${cell(times.theirs)} s ${cell(times.ours)} s ${ratio.padStart(7)} ${Math.round(rss)} MiB\n`,
+  );
+  return { name, size, peers, ...times, rss };
+}
+
+function main() {
+  process.stdout.write(
+    `${os.cpus().length} CPUs, Node ${process.versions.node}, median of ${RUNS}; reference / ours / gain / our memory\n`,
+  );
+  const rows = [];
+  for (const size of SIZES) {
+    for (const peers of PEERS) {
+      const create = ['create-md', String(peers)];
+      const made = (flags) => (place) => {
+        blank(size);
+        run(OURS, create);
+        grow(place, flags);
+      };
+      rows.push(measure('create-md', size, peers, () => blank(size), create));
+      rows.push(measure('dump-md empty', size, peers, made(0x91), ['dump-md']));
+      rows.push(
+        measure(
+          'apply-al',
+          size,
+          peers,
+          (place) => {
+            made(0x13)(place);
+            activityLog(place, size);
+          },
+          ['apply-al'],
+        ),
+      );
+      const room = 2 ** 31;
+      if (layout(size, peers).bitmap > room) continue;
+      let filled = false;
+      const prepare = (place) => {
+        if (filled) return;
+        made(0x91)(place);
+        fill(place, place.bitmap);
+        filled = true;
+      };
+      rows.push(measure('dump-md random', size, peers, prepare, ['dump-md']));
+    }
+  }
+  return rows;
+}
+
+try {
+  const rows = main();
+  const worst = Math.max(...rows.map((row) => row.rss || 0));
+  const goal = rows.filter(
+    (row) => row.peers === 7 && Math.round(row.size / GIB) === 1024 && row.name.startsWith('dump'),
+  );
+  for (const row of goal) {
+    const gain = row.theirs / row.ours;
+    process.stdout.write(
+      `target, ${row.name} at 7 peers and 1 TiB at least 5x faster: ${gain.toFixed(1)}x ${gain >= 5 ? 'met' : 'MISSED'}\n`,
+    );
+  }
+  process.stdout.write(
+    `target, memory under 200 MiB: ${Math.round(worst)} MiB ${worst < 200 ? 'met' : 'MISSED'}\n`,
+  );
+} finally {
+  fs.rmSync(folder, { recursive: true, force: true });
+}
