@@ -62,6 +62,8 @@ export function syncHandshake(
   if (!attach && announcementOutdated(view)) return { kind: 'retry' };
   logComparison(view);
   const decision = compare(view);
+  const text = `uuid_compare()=${strategyName(decision.strategy)} by rule=${decision.rule}`;
+  logLine(peerDevice, 'info', text);
   const strategy = applyPolicies(view, decision);
   return conclude(view, strategy);
 }
@@ -77,7 +79,7 @@ export function compareWhileConnected(
   const { pdsk } = peerDevice.now;
   const view = makeView(peerDevice, pdsk, peerDevice.connection.now.peerRole, true);
   if (view === undefined) return undefined;
-  logComparison(view);
+  // The kernel says nothing of this comparison.
   const decision = compare(view);
   let { strategy } = decision;
   if (byDisks) {
@@ -100,7 +102,7 @@ export function compareWhileConnected(
 function compare(view: View): Decision {
   const { peerDevice } = view;
   const { connection } = peerDevice;
-  const decision = compareUuids({
+  return compareUuids({
     self: view.self,
     peer: view.peer,
     protocol: connection.agreedProtocol,
@@ -109,9 +111,6 @@ function compare(view: View): Decision {
     sourceMissedEnd: peerDevice.rsSourceMissedEnd,
     peerMissedEnd: peerDevice.rsPeerMissedEnd,
   });
-  const text = `uuid_compare()=${strategyName(decision.strategy)} by rule=${decision.rule}`;
-  logLine(peerDevice, 'info', text);
-  return decision;
 }
 
 function makeView(
