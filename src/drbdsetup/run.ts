@@ -130,6 +130,7 @@ async function dispatch(argv: readonly string[], io: DrbdsetupIo): Promise<numbe
     return 20;
   }
   if (helpWords.includes(first)) return helpStatus([first, ...words], io, columns);
+  if (first === 'proc-drbd') return (await import('./proc-drbd-command')).procDrbd(io);
   const definition = findCommand(first);
   if (definition === undefined) {
     io.stdout(`${usageText(io.programName, columns)}\ninvalid command\n`);

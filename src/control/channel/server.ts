@@ -13,6 +13,7 @@ import { ControlError, errorMessage } from './control-error';
 import { takeHostLock, type HostLock } from './host-lock';
 import { LineReader } from './line-reader';
 import { decodeClientMessage, encodeMessage } from './message-codec';
+import { procFilePath, writeProcFile } from './proc-file';
 import { controlSocketPath, ensureRunDirectory, pidFilePath } from './run-directory';
 
 export interface ControlServerCallbacks {
@@ -164,6 +165,7 @@ export class ControlServer {
       // Only the holder of the lock removes what a killed daemon has left.
       fs.rmSync(path, { force: true });
       await listenPrivately(server, path);
+      writeProcFile(options.directory, options.release);
       fs.writeFileSync(pidFilePath(options.directory), `${process.pid}\n`, { mode: 0o600 });
     } catch (error) {
       await lock.release();
@@ -184,6 +186,7 @@ export class ControlServer {
   async close(reason = 'the daemon ends'): Promise<void> {
     fs.rmSync(controlSocketPath(this.options.directory), { force: true });
     fs.rmSync(pidFilePath(this.options.directory), { force: true });
+    fs.rmSync(procFilePath(this.options.directory), { force: true });
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     for (const client of this.clients) client.end(reason);
     await closed;
