@@ -30,6 +30,7 @@ interface Write {
 /** A device in memory that loses power after `budget` writes; unflushed writes may be lost. */
 class MemoryStore implements BlockStore {
   readonly isBlockDevice = true;
+  readonly isPlainFile = false;
   readonly sectorSize = 512;
   readonly writes: Write[] = [];
   private flushed = 0;
