@@ -99,6 +99,10 @@ export class ActivityLog implements Task {
   get usedExtents(): number {
     return this.byExtent.size;
   }
+  /** Extents with references. */
+  get referenced(): number {
+    return this.byExtent.size - this.unreferenced;
+  }
   get idle(): boolean {
     return !this.writing && this.queue.length === 0;
   }
@@ -117,7 +121,7 @@ export class ActivityLog implements Task {
   begin(sector: number, sectors: number, waiter: ExtentWaiter): boolean {
     const first = extentOfSector(sector);
     const last = extentOfSector(sector + Math.max(sectors, 1) - 1);
-    if (this.queue.length === 0 && this.allActive(first, last)) {
+    if (this.queue.length === 0 && this.target.isMarkedInUse() && this.allActive(first, last)) {
       this.reference(first, last);
       return true;
     }
@@ -166,7 +170,19 @@ export class ActivityLog implements Task {
   }
   run(): void {
     this.scheduled = false;
-    if (!this.writing) this.startTransaction();
+    if (this.writing) return;
+    if (this.target.isMarkedInUse()) {
+      this.startTransaction();
+      return;
+    }
+    this.writing = true;
+    this.target.markInUse(
+      new WhenDone((error) => {
+        this.writing = false;
+        if (error !== 0) this.abort(error);
+        else this.run();
+      }),
+    );
   }
 
   private startTransaction(): void {

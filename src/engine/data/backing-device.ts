@@ -5,7 +5,7 @@
 import { alMaxExtents } from '../../metadata/activity-log';
 import { attachCapacitySectors, INDEX_INTERNAL, type Layout } from '../../metadata/layout';
 import { type Superblock09 } from '../../metadata/superblock-09';
-import { PeerFlag } from '../../metadata/superblock-flags';
+import { DeviceFlag, PeerFlag } from '../../metadata/superblock-flags';
 import { type DiskOptions } from '../options';
 import { type Disk, type DiskWaiter, type ErrnoCode, type Scheduler } from '../ports';
 import { ActivityLog } from './activity-log';
@@ -62,8 +62,15 @@ export class BackingDevice implements MetaDataTarget {
     this.layout = opened.layout;
     this.bitmap = this.emptyBitmap(0);
     this.bitmapWriter = new BitmapWriter(this, () => this.bitmap, opened.layout.bitmapByte);
-    this.superblockWriter = new SuperblockWriter(this, opened.superblock, opened.layout.superblockByte, () =>
-      owner.onDirtyTimer(),
+    this.superblockWriter = new SuperblockWriter(
+      this,
+      opened.superblock,
+      opened.layout.superblockByte,
+      () => owner.onDirtyTimer(),
+      {
+        logIsNeeded: () => this.activityLog.referenced > 0,
+        writeBitmap: (waiter) => this.bitmapWriter.writeDirty(waiter),
+      },
     );
     const written = { bitmap: () => this.bitmap, writer: this.bitmapWriter };
     this.activityLog = new ActivityLog(this, () => ({ bitmap: written.bitmap(), writer: written.writer }), {
@@ -80,6 +87,18 @@ export class BackingDevice implements MetaDataTarget {
   }
   mdFlushes(): boolean {
     return this.owner.diskOptions().mdFlushes;
+  }
+  /**
+   * The superblock says on disk that there is a Primary, if there is one: without that mark apply-al ignores the log
+   * after a crash (metadata.md 6.4).
+   */
+  isMarkedInUse(): boolean {
+    const inMemory = this.superblock.flags & DeviceFlag.PRIMARY_IND;
+    return inMemory === 0 || (this.superblockWriter.durableFlags & DeviceFlag.PRIMARY_IND) !== 0;
+  }
+  markInUse(waiter: DiskWaiter): void {
+    this.superblockWriter.markDirty();
+    this.superblockWriter.sync(waiter);
   }
   onMetaDataError(where: string, error: ErrnoCode): void {
     this.owner.onMetaDataError(where, error);

@@ -10,6 +10,10 @@ export interface MetaDataTarget {
   readonly metaDisk: Disk;
   /** Disk option md-flushes. */
   mdFlushes(): boolean;
+  /** False while the superblock on disk does not say what makes apply-al look at the log. */
+  isMarkedInUse(): boolean;
+  /** The waiter is called when it does, or with an error. */
+  markInUse(waiter: DiskWaiter): void;
   /** `where` is the name that the log line of engine.md 9.3 shows. */
   onMetaDataError(where: 'drbd_md_write' | '__al_write_transaction' | 'bm_rw_range', error: ErrnoCode): void;
 }

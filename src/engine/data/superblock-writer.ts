@@ -2,16 +2,30 @@
  * The superblock of an attached disk and its way to the disk: changed in memory by uuid/, state/ and data/, written at
  * the next sync, at the latest 5 s after the change (engine.md 11.1). Never two writes at once.
  */
+import { DeviceFlag } from '../../metadata/superblock-flags';
 import { encodeSuperblock09, type Superblock09 } from '../../metadata/superblock-09';
 import { type DiskWaiter, type ErrnoCode, type Task, type TimerHandle, type TimerWaiter } from '../ports';
 import { flushBefore, type MetaDataTarget, WhenDone } from './meta-data-target';
 
 const DIRTY_MILLISECONDS = 5000;
 
+/**
+ * The mark PRIMARY_IND makes apply-al look at the activity log after a crash. It may only go when everything that the
+ * log stands for is in the bitmap on disk.
+ */
+export interface PrimaryMarkGuard {
+  /** Writes are under way that only the log knows of: the mark has to stay for now. */
+  logIsNeeded(): boolean;
+  /** Brings the bitmap to disk (not yet flushed). */
+  writeBitmap(waiter: DiskWaiter): void;
+}
+
 export class SuperblockWriter implements Task, TimerWaiter {
   private dirty = false;
   private writing = false;
   private timer: TimerHandle | undefined;
+  /** The flags that are on stable storage. */
+  durableFlags: number;
   private scheduled = false;
   /** A sync was asked for during a write: what changed since is written after it. */
   private again = false;
@@ -24,6 +38,7 @@ export class SuperblockWriter implements Task, TimerWaiter {
     /** Absolute byte of the superblock on the meta-data disk. */
     private readonly superblockByte: number,
     private readonly onTimerExpired: () => void,
+    private readonly guard: PrimaryMarkGuard,
   ) {
     this.durableFlags = superblock.flags;
   }
@@ -47,7 +62,6 @@ export class SuperblockWriter implements Task, TimerWaiter {
   sync(waiter?: DiskWaiter): void {
     if (waiter) this.waiters.push(waiter);
     if (this.writing) this.again = true;
-    if (this.writing) this.syncAgain = true;
     if (this.writing || this.scheduled) return;
     this.scheduled = true;
     this.target.scheduler.soon(this);
@@ -71,9 +85,28 @@ export class SuperblockWriter implements Task, TimerWaiter {
     this.timer?.cancel();
     this.timer = undefined;
     this.writing = true;
-    const bytes = encodeSuperblock09(this.superblock);
-    const { flags } = this.superblock;
-    const finish = (error: ErrnoCode) => {
+    const clearsMark =
+      (this.durableFlags & ~this.superblock.flags & DeviceFlag.PRIMARY_IND) !== 0 &&
+      !this.guard.logIsNeeded();
+    if (!clearsMark) this.write(waiters);
+    else
+      this.guard.writeBitmap(
+        new WhenDone((error) => {
+          if (error !== 0) this.finish(waiters, error);
+          else this.write(waiters);
+        }),
+      );
+  }
+
+  private write(waiters: readonly DiskWaiter[]): void {
+    const { superblock } = this;
+    let { flags } = superblock;
+    if (this.durableFlags & DeviceFlag.PRIMARY_IND && this.guard.logIsNeeded()) {
+      flags |= DeviceFlag.PRIMARY_IND;
+      if (flags !== superblock.flags) this.markDirty();
+    }
+    const bytes = encodeSuperblock09({ ...superblock, flags });
+    const finish = (error: ErrnoCode): void => {
       if (error === 0) this.durableFlags = flags;
       this.finish(waiters, error);
     };
