@@ -87,7 +87,6 @@ function bitmapUuids(peerDevice: PeerDevice): Map<number, bigint> {
   const uuids = new Map<number, bigint>();
   if (superblock === undefined) return uuids;
   superblock.peers.forEach((slot, node) => {
-    if (node === device.resource.nodeId) return;
     if ((slot.flags & (PeerFlag.HAVE_BITMAP | PeerFlag.NODE_EXISTS)) === 0) return;
     const peer = device.peerDeviceOf(node);
     const pulling =

@@ -78,7 +78,7 @@ class RoleChange {
         kind: 'change',
         options: {
           tag: this.options.tag,
-          verbose: this.tries >= 3 || !this.options.force,
+          verbose: this.tries >= 3,
           fpLocalUpToDate: forced.localUpToDate,
           fpOutdatePeers: forced.outdatePeers,
           fsIgnOpeners: forced.ignoreOpeners,

@@ -98,7 +98,8 @@ const becameUnstable = (change: StateChange, node: DeviceChange): boolean =>
 /** a. */
 function sendsUuidsFirst(change: StateChange, node: DeviceChange, peer: PeerDeviceChange): boolean {
   if (peer.new.repl <= Off) return false;
-  if (resyncFinished(peer)) return true;
+  // All peers learn that we are on the source's generation now.
+  if (node.peers.some(resyncFinished)) return true;
   if (peer.old.repl === Off && announcedUuidsChanged(peer.peerDevice)) return true;
   return isStable(change, node, 'old') !== isStable(change, node, 'new');
 }

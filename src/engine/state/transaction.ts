@@ -1,6 +1,6 @@
 /** Everything that changes state goes through here, one transaction per resource at a time (engine.md 2). */
 import { StateCode } from '../../control/contract/codes';
-import { ConnectionState } from '../../control/contract/states';
+import { ConnectionState, DiskState } from '../../control/contract/states';
 import { UUID_FLAG } from '../../wire/uuids110';
 import { type PeerDevice, type Resource } from '../objects';
 import { type ChangeOptions } from './change-options';
@@ -45,7 +45,7 @@ function endChange(change: OpenChange, options: ChangeOptions): StateCode {
   if (options.twopc === true && options.reachable !== undefined && options.prepare !== true) {
     adoptMembers(change.resource, options.reachable);
   }
-  if (options.forceRecalc !== true && !isEdited(change) && !hasPendingGotStable(change)) {
+  if (options.forceRecalc !== true && !isEdited(change) && !hasPendingResult(change)) {
     return StateCode.NothingToDo;
   }
   const notes = sanitize(change, options);
@@ -81,10 +81,17 @@ function isEdited(change: OpenChange): boolean {
   );
 }
 
-function hasPendingGotStable(change: OpenChange): boolean {
-  const pending = ({ uuids }: PeerDevice): boolean =>
+/** GOT_STABLE or a result of the attach negotiation came in: sanitize has to look at it. */
+function hasPendingResult(change: OpenChange): boolean {
+  const gotStable = ({ uuids }: PeerDevice): boolean =>
     uuids !== undefined && (uuids.flags & UUID_FLAG.GOT_STABLE) !== 0n;
-  return change.devices.some((node) => node.peers.some((peer) => pending(peer.peerDevice)));
+  return change.devices.some(({ new: { disk }, peers }) =>
+    peers.some(
+      ({ peerDevice }) =>
+        gotStable(peerDevice) ||
+        (disk === DiskState.Negotiating && peerDevice.negotiationResult !== undefined),
+    ),
+  );
 }
 
 function commit(change: OpenChange): void {

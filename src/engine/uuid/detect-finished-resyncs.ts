@@ -99,9 +99,12 @@ function clearGeneration(peerDevice: PeerDevice, node: number): void {
     logLine(device, 'info', `Clearing bitmap UUID for node ${node}`);
     return;
   }
-  const bits = dataActions.slotBits(device, slot.bitmapIndex);
-  const text = `clearing bitmap UUID and content (${bits} bits) for node ${node} (${nameOf(device, node)})(slot ${slot.bitmapIndex})`;
-  logLine(device, 'info', text);
+  // Recorded kernels say nothing when the node is configured here.
+  if (device.peerDeviceOf(node) === undefined) {
+    const bits = dataActions.slotBits(device, slot.bitmapIndex);
+    const what = `clearing bitmap UUID and content (${bits} bits)`;
+    logLine(device, 'info', `${what} for node ${node} ()(slot ${slot.bitmapIndex})`);
+  }
   dataActions.clearSlot(device, slot.bitmapIndex);
 }
 

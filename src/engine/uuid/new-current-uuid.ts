@@ -2,12 +2,12 @@
 import { DiskState, ReplicationState } from '../../control/contract/states';
 import { UUID_FLAG, UUID_NOT_IN_SYNC } from '../../wire/uuids110';
 import { NO_NODES, nodeBit, type NodeMask } from '../node-mask';
-import { type Device, type PeerDevice, type Resource, wantsBitmap } from '../objects';
+import { type Connection, type Device, type PeerDevice, type Resource, wantsBitmap } from '../objects';
 import { sameUuid } from '../state/data-trust';
 import { weakNodes } from '../state/derived';
 import { hex16, logLine } from '../state/object-log';
 import { committedDevice } from '../state/state-change';
-import { whenStateChanges } from '../state/waiters';
+import { wakeStateWaiters, whenStateChanges } from '../state/waiters';
 import { setExposedUuid } from '../state/exposed-uuid';
 import { isDay0, markDirty, pushHistory, setCurrentUuid, superblockOf } from './generation';
 import { rotateIntoBitmapSlots } from './rotate';
@@ -154,17 +154,46 @@ function newCurrentWithoutDisk(device: Device): void {
   }
 }
 
+/** Who waits for the owed generation of a device that is being written. */
+const waitingForOwed = new WeakMap<Device, Done[]>();
+
 /**
  * The first write after a loss finds `newCurrentUuidOwed` and asks for this: ping all peers, make the generation, let
- * the waiting writes go. Asking twice does no harm.
+ * the waiting writes go. Whoever asks while it is under way is told when it is done.
  */
 export function writeOwedCurrentUuid(device: Device, done: Done = nothing): void {
   const { resource } = device;
-  if (device.writingNewCurrentUuid) return;
+  if (device.writingNewCurrentUuid) {
+    waitingForOwed.set(device, [...(waitingForOwed.get(device) ?? []), done]);
+    return;
+  }
   device.writingNewCurrentUuid = true;
   resource.host.peerActions.checkPeers(resource, () => {
     settleOwedCurrentUuid(device, done);
   });
+}
+
+/**
+ * A connection is being wound up: before requests in the transfer log may complete without that peer, the generation
+ * that it does not know is on disk (engine.md 6.1 step 6). The peer takes part in no handshake any more.
+ */
+export function writeOwedForLostPeer(connection: Connection, done: Done): void {
+  const { resource } = connection;
+  for (const peerDevice of connection.peerDevices) peerDevice.inHandshake = false;
+  wakeStateWaiters(resource);
+  const owing = resource.devices.filter(
+    (device) => device.newCurrentUuidOwed && device.cachedDataAccessible && !device.primaryLostQuorum,
+  );
+  const { dataActions } = resource.host;
+  if (owing.length === 0 || resource.cachedSuspended || !dataActions.hasWritesInTransferLog(resource)) {
+    done();
+    return;
+  }
+  let open = owing.length;
+  const oneDone = (): void => {
+    if (--open === 0) done();
+  };
+  for (const device of owing) writeOwedCurrentUuid(device, oneDone);
 }
 
 /** As above, without asking the peers first: their absence is known. */
@@ -173,7 +202,10 @@ export function settleOwedCurrentUuid(device: Device, done: Done = nothing): voi
     device.newCurrentUuidOwed = false;
     device.writingNewCurrentUuid = false;
     device.resource.host.dataActions.newCurrentUuidSettled(device);
+    const waiting = waitingForOwed.get(device) ?? [];
+    waitingForOwed.delete(device);
     done();
+    for (const next of waiting) next();
   };
   device.writingNewCurrentUuid = true;
   if (device.now.haveQuorum && device.cachedDataAccessible) newCurrentUuid(device, false, settled);

@@ -1,5 +1,5 @@
-import { UUID_NOT_IN_SYNC, uuidLists } from '../../wire/uuids110';
-import { MAX_NODES, type NodeMask } from '../node-mask';
+import { unallocatedNode, UUID_NOT_IN_SYNC, uuidLists } from '../../wire/uuids110';
+import { MAX_NODES, NO_NODES, nodeBit, type NodeMask } from '../node-mask';
 
 /** A peer's generation identifiers as last received (engine.md 1.4, wire-protocol.md p_uuids110). */
 export interface PeerUuids {
@@ -12,6 +12,8 @@ export interface PeerUuids {
   dirtyBits: number;
   flags: bigint;
   nodeMask: NodeMask;
+  /** Nodes that the peer knows of: those it told a bitmap UUID for. */
+  readonly knownNodes: NodeMask;
 }
 
 interface UuidsPacket {
@@ -26,6 +28,8 @@ interface UuidsPacket {
 /** The contents of a P_UUIDS110. */
 export function uuidsOfPacket(packet: UuidsPacket): PeerUuids {
   const { bitmap, history } = uuidLists(packet);
+  const node = unallocatedNode(packet.flags);
+  const unallocated = node === null ? NO_NODES : nodeBit(node);
   const nodes = Array.from({ length: MAX_NODES }, (_, node) => node);
   return {
     currentUuid: packet.current,
@@ -34,6 +38,7 @@ export function uuidsOfPacket(packet: UuidsPacket): PeerUuids {
     dirtyBits: packet.dirtyBits,
     flags: packet.flags,
     nodeMask: packet.nodeMask,
+    knownNodes: packet.bitmapUuidsMask & ~unallocated,
   };
 }
 
@@ -46,5 +51,6 @@ export function uuidsOfCurrent(current: bigint, nodeMask: NodeMask): PeerUuids {
     dirtyBits: 0,
     flags: 0n,
     nodeMask,
+    knownNodes: NO_NODES,
   };
 }

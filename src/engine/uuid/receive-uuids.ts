@@ -1,15 +1,17 @@
 /** A peer's set of identifiers arrives (engine.md 4.6, 4.8, 5.11, 9.6). */
 import { DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { UUID_FLAG } from '../../wire/uuids110';
-import { hasNode, type NodeMask } from '../node-mask';
+import { PeerFlag } from '../../metadata/superblock-flags';
+import { hasNode, nodesIn, type NodeMask } from '../node-mask';
 import { type Device, type PeerDevice } from '../objects';
+import { sameUuid } from '../state/data-trust';
 import { isStable, isSyncTarget } from '../state/derived';
 import { setExposedUuid } from '../state/exposed-uuid';
 import { logLine } from '../state/object-log';
 import { committedDevice, committedState } from '../state/state-change';
 import { changeState } from '../state/transaction';
 import { detectFinishedResyncs } from './detect-finished-resyncs';
-import { setBitmapUuid, setCurrentUuid, superblockOf, UUID_JUST_CREATED } from './generation';
+import { markDirty, setBitmapUuid, setCurrentUuid, superblockOf, UUID_JUST_CREATED } from './generation';
 import { type PeerUuids } from './peer-uuids';
 import { receiveNewCurrent } from './receive-new-current';
 import { logOwnUuids } from './uuid-log';
@@ -27,6 +29,7 @@ export function receiveUuids(peerDevice: PeerDevice, received: PeerUuids): After
   const has = (flag: bigint): boolean => (flags & flag) !== 0n;
   let updated = false;
   if (device.backing !== undefined && device.now.disk >= DiskState.Negotiating) {
+    learnNodes(device, received);
     if (skipsInitialSync(peerDevice, received)) {
       acceptInitialUuid(peerDevice, received);
       updated = true;
@@ -40,11 +43,35 @@ export function receiveUuids(peerDevice: PeerDevice, received: PeerUuids): After
   } else if (followsPeer(peerDevice)) {
     updated = setExposedUuid(device, received.currentUuid);
   }
+  trustPeerAgain(peerDevice);
   changeState(device.resource, { tag: 'receive-uuids' }, () => undefined);
   if (updated) logOwnUuids(peerDevice, 'receiver updated UUIDs to');
   host.notices.peerDeviceChanged(peerDevice);
   if (has(UUID_FLAG.NEW_DATAGEN)) abortResyncFromWeakNodes(device, received.nodeMask);
   return followUp(peerDevice, flags);
+}
+
+/** Nodes that the peer has heard of exist, and may want a bitmap some day; we are one of them. */
+function learnNodes(device: Device, received: PeerUuids): void {
+  const { peers } = superblockOf(device);
+  for (const node of nodesIn(received.knownNodes)) {
+    const slot = peers[node];
+    if (slot === undefined || (slot.flags & (PeerFlag.HAVE_BITMAP | PeerFlag.NODE_EXISTS)) !== 0) continue;
+    slot.flags = (slot.flags | PeerFlag.NODE_EXISTS) >>> 0;
+    markDirty(device);
+  }
+}
+
+/** Without a disk we doubted a peer whose identifiers did not match; now they do. */
+function trustPeerAgain(peerDevice: PeerDevice): void {
+  const { device, now, uuids, resource } = peerDevice;
+  if (device.now.disk !== DiskState.Diskless || now.pdsk !== DiskState.Consistent) return;
+  if (now.repl <= ReplicationState.Off || uuids === undefined) return;
+  if (!sameUuid(uuids.currentUuid, device.exposedUuid)) return;
+  logLine(peerDevice, 'info', 'Peer is on same UUID now');
+  changeState(resource, { tag: 'receive-uuids', verbose: true }, () => {
+    peerDevice.next.pdsk = DiskState.UpToDate;
+  });
 }
 
 /** A Secondary without a disk goes with its UpToDate peers. */

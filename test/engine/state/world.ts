@@ -222,5 +222,6 @@ export function peerUuids(currentUuid: bigint, flags = 0n): PeerUuids {
     dirtyBits: 0,
     flags,
     nodeMask: 0n,
+    knownNodes: 0n,
   };
 }
