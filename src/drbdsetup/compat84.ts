@@ -10,7 +10,7 @@ import { type ControlReply, type ControlRequest } from '../control/contract/requ
 import { type SocketAddress } from '../control/contract/snapshot';
 import { type OptionSpec } from '../options/catalogue';
 import { findCommand } from './command-table';
-import { askEngine } from './config-commands';
+import { askEngine } from './ask-engine';
 import { type Invocation } from './invocation';
 import { CommandExit, type ControlConnection } from './io';
 import { asRecord, parseOptions, type OptionValues } from './option-arguments';

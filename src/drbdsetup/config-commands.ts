@@ -1,27 +1,12 @@
 // Commands that change something: one request, one answer (drbdsetup.md 2, 4).
 import fs from 'node:fs';
 import path from 'node:path';
-import { ErrorCode, isSuccess, StateCode } from '../control/contract/codes';
-import { type ControlReply, type ControlRequest } from '../control/contract/requests';
+import { ErrorCode, isSuccess } from '../control/contract/codes';
+import { askEngine } from './ask-engine';
 import { buildRequest } from './build-request';
 import { dumpState, type Command, type Invocation } from './invocation';
-import { CommandExit, type ControlConnection } from './io';
+import { CommandExit } from './io';
 import { verdictOf } from './reply-text';
-
-const FIRST_RETRY_MS = 1000 / 16;
-const LAST_RETRY_MS = 16_000;
-
-/** Asks until the engine has left its transient state (code -18), as the real tool does. */
-export async function askEngine(
-  connection: ControlConnection,
-  request: ControlRequest,
-): Promise<ControlReply> {
-  for (let pause = FIRST_RETRY_MS; ; pause = Math.min(2 * pause, LAST_RETRY_MS)) {
-    const reply = await connection.request(request);
-    if (reply.code !== StateCode.InTransientState) return reply;
-    await new Promise((resolve) => setTimeout(resolve, pause));
-  }
-}
 
 /** Forgets which configuration file a resource or minor came from (drbdadm remembered it). */
 function forgetRegistration(directory: string, names: readonly string[]): void {

@@ -9,7 +9,7 @@ import {
   TimeoutType,
 } from '../control/contract/states';
 import { type ResourceSnapshot } from '../control/contract/snapshot';
-import { askEngine } from './config-commands';
+import { askEngine } from './ask-engine';
 import { ownConnections } from './connections';
 import { plainNumber } from './context-arguments';
 import { type Command, type Invocation } from './invocation';
