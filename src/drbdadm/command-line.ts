@@ -216,6 +216,21 @@ function unsuitableOption(command: CommandDescription, texts: readonly string[])
   return texts.map((text) => text.slice(2).split('=', 1)[0] ?? '').find((name) => !names.has(name));
 }
 
+const overwriteWords: readonly string[] = ['--overwrite-data-of-peer', '-o'];
+
+/**
+ * `-- --overwrite-data-of-peer primary all` of the old tutorials. DRBD 9's own drbdadm drops the words without a sign and
+ * the promotion then fails; here they mean what they meant.
+ */
+function modernWords(words: Words, warnings: string[], program: string): readonly string[] {
+  if (words.command?.name !== 'primary') return words.unknown;
+  return words.unknown.map((word) => {
+    if (!overwriteWords.includes(word)) return word;
+    warnings.push(`'${program} -- ${word} primary' is deprecated, use '${program} primary --force' instead.`);
+    return '--force';
+  });
+}
+
 function finish(draft: Draft, words: Words, program: string): ParsedCommandLine {
   const warnings = [...draft.warnings, ...words.warnings];
   const { command } = words;
@@ -241,7 +256,7 @@ function finish(draft: Draft, words: Words, program: string): ParsedCommandLine 
     return { kind: 'help', warnings, command, complaint: 'No resource names specified' };
   const backEndTexts: BackEndText[] = [
     ...draft.setupOptions.map((text): BackEndText => ({ text, source: 'setup-option' })),
-    ...words.unknown.map((text): BackEndText => ({ text, source: 'word' })),
+    ...modernWords(words, warnings, program).map((text): BackEndText => ({ text, source: 'word' })),
     ...draft.longOptions.map((text): BackEndText => ({ text, source: 'long-option' })),
   ];
   const line: CommandLine = {

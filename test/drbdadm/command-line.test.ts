@@ -40,8 +40,17 @@ describe('options in any place', () => {
   });
 
   test('unknown words before the command are back-end options: the discouraged old form', () => {
-    expect(texts('--', '--overwrite-data-of-peer', 'primary', 'all')).toEqual(['--overwrite-data-of-peer']);
+    expect(texts('--', '--force', 'primary', 'all')).toEqual(['--force']);
     expect(texts('--', '1:2:3', 'set-gi', 'r1:beta/1')).toEqual(['1:2:3']);
+  });
+
+  test('the old way to say --force is understood, with a word of warning', () => {
+    expect(texts('--', '--overwrite-data-of-peer', 'primary', 'all')).toEqual(['--force']);
+    expect(texts('--', '-o', 'primary', 'all')).toEqual(['--force']);
+    expect(texts('--', '--overwrite-data-of-peer', 'secondary', 'all')).toEqual(['--overwrite-data-of-peer']);
+    expect(parse('--', '--overwrite-data-of-peer', 'primary', 'all').warnings).toEqual([
+      "'drbdadm -- --overwrite-data-of-peer primary' is deprecated, use 'drbdadm primary --force' instead.",
+    ]);
   });
 
   test('-W texts come first, then unknown words, then long options', () => {
