@@ -59,6 +59,10 @@ export type HostDraft = Draft<
     options: OptionSetting[];
     proxy: ProxyDraft | undefined;
     lower: ResourceDraft | undefined;
+    /** Where the section and its once-only statements were read, for uniqueness errors (section 6). */
+    claimed: Origin | undefined;
+    statements: { readonly what: string; readonly origin: Origin }[] | undefined;
+    nodeIdWritten: { readonly text: string; readonly origin: Origin } | undefined;
   }
 >;
 export type PathEndDraft = Draft<
@@ -191,6 +195,9 @@ export function newHost(kind: HostKind, origin: Origin): HostDraft {
     proxy: undefined,
     lowerName: undefined,
     lower: undefined,
+    claimed: undefined,
+    statements: undefined,
+    nodeIdWritten: undefined,
   };
 }
 

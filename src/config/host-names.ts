@@ -3,6 +3,7 @@
  * (config-language.md 7.5).
  */
 export function sameHost(a: string, b: string): boolean {
+  if (a === b) return true;
   const dotA = a.indexOf('.');
   const dotB = b.indexOf('.');
   const both = dotA >= 0 && dotB >= 0;

@@ -122,6 +122,7 @@ export function loadConfig(options: LoadOptions): LoadResult {
     driverVersion: options.driverVersion ?? (() => undefined),
     minorOfDevice: options.minorOfDevice ?? (() => undefined),
     showDialect: false,
+    reportAll: options.reportAll ?? false,
   });
   const exitCode = guarded(() => {
     readFiles(reader, files, report, config, options);
@@ -158,6 +159,7 @@ export function loadShowOutput(text: string, name: string): LoadResult {
     driverVersion: () => undefined,
     minorOfDevice: () => undefined,
     showDialect: true,
+    reportAll: false,
   });
   const exitCode = guarded(() => {
     reader.readText({ display: name, file: name, text });

@@ -1,5 +1,5 @@
 import { type FileReader } from '../language/file-reader';
-import { parseText } from '../language/parse';
+import { parseSections, parseText } from '../language/parse';
 import { lineOf, requireOperator, textOf, type Token } from '../language/tokens';
 import { type FileItem, type GlobalNode, type IncludeNode, type RequireNode } from '../language/tree';
 import { type ConfigDraft, newResource, type ResourceDraft } from './drafts';
@@ -21,6 +21,8 @@ export interface ReaderSettings {
   readonly driverVersion: () => string | undefined;
   readonly minorOfDevice: (path: string) => number | undefined;
   readonly showDialect: boolean;
+  /** Errors behind the first one are wanted, too. */
+  readonly reportAll: boolean;
 }
 
 /** Includes that include: deeper than any sane configuration, short of the end of the stack. */
@@ -63,8 +65,11 @@ export class ConfigReader {
     reading.source = source;
     this.sources.set(source.file, source.text);
     reading.config.files.push(source.file);
-    const { tree } = parseText(source.text, { isProxyOption });
-    for (const item of tree.items) this.readItem(item);
+    if (this.settings.reportAll) {
+      for (const item of parseText(source.text, { isProxyOption }).tree.items) this.readItem(item);
+    } else {
+      parseSections(source.text, { isProxyOption }, (item) => this.readItem(item));
+    }
     Object.assign(reading, outer);
   }
 

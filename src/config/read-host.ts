@@ -24,22 +24,40 @@ export function floatingName(address: Address): string {
   return `${address.address}:${address.port}`.replace(/[^A-Za-z0-9+._-]/g, '_');
 }
 
-/** Names `RES:HOST:what` must be unique in the resource: a statement may stand once in a host section. */
+/** A statement that may stand once in a host section; a stacked section has no name that could conflict. */
 function claimStatement(reading: Reading, resource: ResourceDraft, host: HostDraft, what: string): void {
-  for (const name of host.names) {
-    reading.keys.claimInResource(
-      `${what} statement`,
-      `${resource.name}:${name}:${what}`,
-      statementOrigin(reading),
-    );
-  }
+  const name = host.names[0];
+  if (name === undefined) return;
+  const origin = statementOrigin(reading);
+  host.statements ??= [];
+  const first = host.statements.find((statement) => statement.what === what);
+  if (first === undefined) host.statements.push({ what, origin });
+  else reading.keys.conflict(`${what} statement`, `${resource.name}:${name}:${what}`, origin, first.origin);
 }
 
 function readNodeId(reading: Reading, node: NodeIdNode, resource: ResourceDraft, host: HostDraft): void {
   const value = checkRange(reading, 'node-id', node.value, 0, MAX_NODE_ID);
   host.nodeId = String(value);
   reading.config.modern = true;
-  reading.keys.claimInResource('node-id', `${resource.name}:${node.value.image}`, statementOrigin(reading));
+  const text = node.value.image;
+  const origin = statementOrigin(reading);
+  const first = resource.hosts.find((other) => other.nodeIdWritten?.text === text)?.nodeIdWritten;
+  host.nodeIdWritten = { text, origin };
+  if (first !== undefined) reading.keys.conflict('node-id', `${resource.name}:${text}`, origin, first.origin);
+}
+
+/** The same spelling of a name may stand in one host section of a resource only. */
+function claimNames(reading: Reading, resource: ResourceDraft, host: HostDraft): void {
+  const origin = statementOrigin(reading);
+  host.claimed = origin;
+  host.names.forEach((name, index) => {
+    const other = resource.hosts.find(
+      (candidate) => candidate.kind !== 'stacked' && candidate.names.includes(name),
+    );
+    const first = other?.claimed ?? (host.names.indexOf(name) < index ? origin : undefined);
+    if (first === undefined) return;
+    reading.keys.conflict('host section', `${resource.name}: on ${name}`, origin, first);
+  });
 }
 
 function readItem(reading: Reading, item: HostItem, resource: ResourceDraft, host: HostDraft): void {
@@ -141,9 +159,7 @@ export function readHost(reading: Reading, node: HostNode, resource: ResourceDra
   if (node.form === 'stacked') {
     reading.keys.claim('stacked-on-top-of', `stacked:${host.lowerName}`, statementOrigin(reading));
   }
-  for (const name of host.names) {
-    reading.keys.claimInResource('host section', `${resource.name}: on ${name}`, statementOrigin(reading));
-  }
+  claimNames(reading, resource, host);
   reading.section = lineOf(start);
   if (node.form === 'stacked') reading.statement = reading.section;
   resource.hosts.push(host);

@@ -9,7 +9,7 @@ import {
 import { type HostDraft, insertByNumber, newVolume, type VolumeDraft } from './drafts';
 import { bareInteger } from './read-address';
 import { listedRules, readOptions } from './read-options';
-import { type Reading, statementOrigin, tokenOrigin } from './reading';
+import { lineOrigin, type Reading, statementOrigin, tokenOrigin } from './reading';
 import { readSkip } from './read-skip';
 import { isLocalName } from './host-names';
 import { reportSyntaxError } from './syntax-errors';
@@ -148,13 +148,13 @@ export function readDevice(
 /** Conflicts of host-level statements show line 0: the real tool notes the line only afterwards (section 5). */
 function claimDevice(reading: Reading, volume: VolumeDraft, host: HostDraft): void {
   if (host.kind === 'generated' || host.kind === 'this-host') return;
-  const origin = { ...statementOrigin(reading), line: 0 };
+  const origin = lineOrigin(reading, 0);
   for (const name of host.names) {
     if (volume.minor !== undefined) {
-      reading.keys.claim('device-minor', `device-minor:${name}:${volume.minor}`, origin);
+      reading.keys.claimOfHost('device-minor', name, volume.minor, origin);
     }
     if (volume.deviceName !== undefined) {
-      reading.keys.claim('device', `device:${name}:${volume.deviceName}`, origin);
+      reading.keys.claimOfHost('device', name, volume.deviceName, origin);
     }
   }
 }

@@ -33,6 +33,11 @@ export function tokenOrigin(reading: Reading, token: Token): Origin {
   return lineOrigin(reading, lineOf(token));
 }
 
+let last: Origin = { file: '', display: '', line: 0 };
+
+/** Most statements of a line share one object: there are many of them in a big configuration. */
 export function lineOrigin(reading: Reading, line: number): Origin {
-  return { file: reading.source.file, display: reading.source.display, line };
+  const { file, display } = reading.source;
+  if (last.line !== line || last.file !== file || last.display !== display) last = { file, display, line };
+  return last;
 }

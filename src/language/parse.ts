@@ -1,6 +1,7 @@
 import { ConfigGrammar } from './grammar';
-import { scan, type Comment } from './scanner';
-import { type FileNode } from './tree';
+import { type Comment, scan, Scanner } from './scanner';
+import { type Token } from './tokens';
+import { type FileItem, type FileNode } from './tree';
 
 export interface ParseOptions {
   /** True for names of proxy options: other words followed by `{` are plugin lists (config-language.md 3.3). */
@@ -15,15 +16,38 @@ export interface ParsedFile {
 
 let grammar: ConfigGrammar | undefined;
 
+function prepared(options: ParseOptions): ConfigGrammar {
+  grammar ??= new ConfigGrammar();
+  grammar.isProxyOption = options.isProxyOption ?? (() => false);
+  return grammar;
+}
+
 /**
  * Parses one file. Never throws for bad input: syntax errors are nodes of the tree. The text is latin1, one
  * character per byte.
  */
 export function parseText(text: string, options: ParseOptions = {}): ParsedFile {
-  grammar ??= new ConfigGrammar();
+  const parser = prepared(options);
   const { tokens, lastLine, comments } = scan(text, options.keepComments);
-  grammar.input = tokens;
-  grammar.lastLine = lastLine;
-  grammar.isProxyOption = options.isProxyOption ?? (() => false);
-  return { tree: grammar.file(), comments };
+  parser.input = tokens;
+  parser.lastLine = lastLine;
+  return { tree: parser.file(), comments };
+}
+
+/**
+ * Parses one file section by section and hands over each as soon as it is read: in a big configuration the tokens and
+ * nodes of one resource are garbage before the next one is read. The first error is that of `parseText`; behind it
+ * this may see other ones. `visit` may parse other files (includes) meanwhile.
+ */
+export function parseSections(text: string, options: ParseOptions, visit: (item: FileItem) => void): void {
+  const scanner = new Scanner(text);
+  while (!scanner.atEnd()) {
+    const tokens: Token[] = [];
+    scanner.scan(tokens, true);
+    if (tokens.length === 0) break;
+    const parser = prepared(options);
+    parser.input = tokens;
+    parser.lastLine = scanner.line;
+    for (const item of parser.file().items) visit(item);
+  }
 }

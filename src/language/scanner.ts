@@ -6,6 +6,7 @@ import {
   Ipv4,
   Ipv6,
   KernelVersion,
+  KSkip,
   LBrace,
   LBracket,
   QuotedTooLong,
@@ -49,7 +50,11 @@ const enum Char {
   zero = 48,
   nine = 57,
   colon = 58,
+  semicolon = 59,
   backslash = 92,
+  underscore = 95,
+  open = 123,
+  close = 125,
 }
 // Classes of a first character; 0 is any other.
 const SPACE = 1;
@@ -102,6 +107,8 @@ const typeIndex = (type: TokenType): number => type.tokenTypeIdx ?? 0;
 
 /** Type of a word that starts with a digit. */
 function numberType(word: string): TokenType {
+  // Most numbers are plain and short.
+  if (word.length <= 8 && !/\D/.test(word)) return Integer;
   const match = NUMBERLIKE.exec(word);
   if (match === null) return Str;
   if (match[1] !== undefined) return Integer;
@@ -110,6 +117,10 @@ function numberType(word: string): TokenType {
 
 /** Length of an IPv6 address at `at`, 0 if there is none. */
 function ipv6Length(text: string, at: number): number {
+  // Two colons with at most four digits between them; most colons stand before a port.
+  const colon = text.indexOf(':', at);
+  const second = text.indexOf(':', colon + 1);
+  if (second < 0 || second - colon > 5) return 0;
   IPV6.lastIndex = at;
   return IPV6.exec(text)?.[0].length ?? 0;
 }
@@ -136,84 +147,121 @@ function scanQuoted(text: string, start: number): { readonly end: number; readon
   return lastBackslash < 0 ? { end: start + 1, type: Else } : { end: lastBackslash + 1, type: Unterminated };
 }
 
-/** Splits a text (latin1: one character a byte) into tokens. Never fails: odd characters become ELSE tokens. */
-export function scan(text: string, keepComments = false): Scan {
-  const tokens: Token[] = [];
-  const comments: Comment[] = [];
-  const length = text.length;
-  let line = 1;
-  let at = 0;
-  while (at < length) {
-    const char = text.charCodeAt(at);
-    const start = at;
-    let type: TokenType;
-    switch (classes[char]) {
-      case SPACE:
-        at++;
-        continue;
-      case HEX:
-      case WORD: {
-        do at++;
-        while (at < length && isWord[text.charCodeAt(at)] === 1);
-        if (classes[char] === HEX && text.charCodeAt(at) === Char.colon) {
-          const address = ipv6Length(text, start);
-          if (address > at - start) {
-            at = start + address;
-            tokens.push(new ScannedToken(text.slice(start, at), start, line, typeIndex(Ipv6), Ipv6));
-            continue;
-          }
-        }
-        if (at - start > MAX_WORD) {
-          at = start + MAX_WORD + 1;
-          type = WordTooLong;
-          break;
-        }
-        const word = text.slice(start, at);
-        type = char >= Char.zero && char <= Char.nine ? numberType(word) : (wordTypes.get(word) ?? Str);
-        tokens.push(new ScannedToken(word, start, line, typeIndex(type), type));
-        continue;
-      }
-      case PUNCTUATION: {
-        if (char === Char.colon) {
-          const address = ipv6Length(text, at);
-          if (address > 1) {
-            at += address;
-            type = Ipv6;
-            break;
-          }
-        }
-        at++;
-        type = punctuation[char] ?? Else;
-        tokens.push(new ScannedToken(punctuationText[char] ?? '', start, line, typeIndex(type), type));
-        continue;
-      }
-      default:
-        if (char === Char.newline) {
-          line++;
-          at++;
-          continue;
-        }
-        if (char === Char.hash) {
-          const newline = text.indexOf('\n', at);
-          at = newline < 0 ? length : newline;
-          if (keepComments) comments.push({ startOffset: start, image: text.slice(start, at), line });
-          continue;
-        }
-        if (char === Char.quote) {
-          const quoted = scanQuoted(text, at);
-          at = quoted.end;
-          type = quoted.type;
-        } else {
-          at++;
-          type = Else;
-        }
-    }
-    const image = text.slice(start, at);
-    // Two words are compared by text, so quotes make no difference to them.
-    if (image === '"protocol"' || image === '"become-primary-on"') {
-      type = wordTypes.get(image.slice(1, -1)) ?? Str;
-    }
-    tokens.push(new ScannedToken(image, start, line, typeIndex(type), type));
+/**
+ * Splits a text (latin1: one character a byte) into tokens. Never fails: odd characters become ELSE tokens. It can be
+ * done section by section, so that the tokens of one section are gone before those of the next are made.
+ */
+export class Scanner {
+  readonly comments: Comment[] = [];
+  /** Line on which the scanner stands. */
+  line = 1;
+  private at = 0;
+
+  constructor(
+    private readonly text: string,
+    private readonly keepComments = false,
+  ) {}
+
+  atEnd(): boolean {
+    return this.at >= this.text.length;
   }
-  return { tokens, lastLine: line, comments };
+
+  /**
+   * Adds the tokens of the rest of the text, or of the next top-level section: up to `}` that balances its braces,
+   * or `;` outside of braces.
+   */
+  scan(tokens: Token[], oneSection: boolean): void {
+    const { text } = this;
+    const { length } = text;
+    let { at, line } = this;
+    let depth = 0;
+    while (at < length) {
+      const char = text.charCodeAt(at);
+      const start = at;
+      const kind = classes[char];
+      if (kind === SPACE) {
+        at++;
+      } else if (char === Char.newline) {
+        line++;
+        at++;
+      } else if (kind === PUNCTUATION && char !== Char.colon) {
+        at++;
+        const type = punctuation[char] ?? Else;
+        tokens.push(new ScannedToken(punctuationText[char] ?? '', start, line, typeIndex(type), type));
+        if (char === Char.open) depth++;
+        else if (char === Char.close) depth--;
+        else if (char !== Char.semicolon) continue;
+        // `skip` swallows semicolons on its way to its braces.
+        const ends = char === Char.close || (char === Char.semicolon && tokens[0]?.tokenType !== KSkip);
+        if (oneSection && depth === 0 && ends) break;
+      } else if (kind === WORD || kind === HEX) {
+        at = scanWord(text, start, line, kind === HEX, tokens);
+      } else if (char === Char.hash) {
+        const newline = text.indexOf('\n', at);
+        at = newline < 0 ? length : newline;
+        if (this.keepComments) this.comments.push({ startOffset: start, image: text.slice(start, at), line });
+      } else {
+        at = scanOdd(text, start, line, tokens);
+      }
+    }
+    this.at = at;
+    this.line = line;
+  }
+}
+
+/** A word of any type, or an IPv6 address; gives its end. */
+function scanWord(text: string, start: number, line: number, isHex: boolean, tokens: Token[]): number {
+  let at = start + 1;
+  while (isWord[text.charCodeAt(at)] === 1) at++;
+  const char = text.charCodeAt(start);
+  let type: TokenType;
+  if (isHex && at - start <= 4 && text.charCodeAt(at) === Char.colon) {
+    const address = ipv6Length(text, start);
+    if (address > at - start) {
+      at = start + address;
+      tokens.push(new ScannedToken(text.slice(start, at), start, line, typeIndex(Ipv6), Ipv6));
+      return at;
+    }
+  }
+  if (at - start > MAX_WORD) {
+    at = start + MAX_WORD + 1;
+    type = WordTooLong;
+  } else if (char >= Char.zero && char <= Char.nine) {
+    type = numberType(text.slice(start, at));
+  } else if (char >= Char.underscore) {
+    // No reserved word starts with anything but a small letter or an underscore.
+    type = wordTypes.get(text.slice(start, at)) ?? Str;
+  } else {
+    type = Str;
+  }
+  tokens.push(new ScannedToken(text.slice(start, at), start, line, typeIndex(type), type));
+  return at;
+}
+
+/** A colon, quoted text, or a character that means nothing; gives its end. */
+function scanOdd(text: string, start: number, line: number, tokens: Token[]): number {
+  const char = text.charCodeAt(start);
+  let end = start + 1;
+  let type: TokenType = Else;
+  if (char === Char.colon) {
+    const address = ipv6Length(text, start);
+    type = address > 1 ? Ipv6 : Colon;
+    end = start + Math.max(1, address);
+  } else if (char === Char.quote) {
+    ({ end, type } = scanQuoted(text, start));
+  }
+  const image = text.slice(start, end);
+  // Two words are compared by text, so quotes make no difference to them.
+  if (image === '"protocol"' || image === '"become-primary-on"')
+    type = wordTypes.get(image.slice(1, -1)) ?? Str;
+  tokens.push(new ScannedToken(image, start, line, typeIndex(type), type));
+  return end;
+}
+
+/** All tokens of a text. */
+export function scan(text: string, keepComments = false): Scan {
+  const scanner = new Scanner(text, keepComments);
+  const tokens: Token[] = [];
+  scanner.scan(tokens, false);
+  return { tokens, lastLine: scanner.line, comments: scanner.comments };
 }

@@ -35,7 +35,7 @@ export const formA = (expected: string): ConsumeMethodOpts => ({ ERR_MSG: `A${ex
 export const formB = (expected: string): ConsumeMethodOpts => ({ ERR_MSG: `B${expected}` });
 
 const tokenDisplay = (type: TokenType): string =>
-  /^'?[a-z-]+'?$/i.test(type.name) ? `TK_${type.name.replace(/'/g, '').toUpperCase()}` : type.name;
+  /^'?[a-z0-9-]+'?$/i.test(type.name) ? `TK_${type.name.replace(/'/g, '').toUpperCase()}` : type.name;
 
 // A single required token is reported by its C name or as the bare character (config-language.md 2.4).
 const errorMessages: IParserErrorMessageProvider = {

@@ -1,5 +1,6 @@
-import { type PathEndDraft, type ResourceDraft } from '../drafts';
+import { type ConnectionDraft, type PathEndDraft, type ResourceDraft } from '../drafts';
 import { type Address } from '../model';
+import { type Reporter } from '../report';
 import { ipv4Bytes, ipv6Bytes } from './ip-bytes';
 import { resourcePlace, type Rule } from './rule';
 
@@ -8,10 +9,15 @@ interface Use {
   readonly end: PathEndDraft;
 }
 
+/** Most IPv4 addresses are written as they are printed: then the text is as good as the bytes. */
+const PLAIN_IPV4 = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/;
+
 /** Addresses compare as binary, ports as text. */
 function addressKey({ family, address, port }: Address): string {
+  if (family === 'ipv4' && PLAIN_IPV4.test(address)) return `${address} ${port}`;
   const bytes = family === 'ipv4' ? ipv4Bytes(address) : family === 'ipv6' ? ipv6Bytes(address) : undefined;
-  return `${family} ${bytes?.join('.') ?? address} ${port}`;
+  const place = bytes?.join('.') ?? address;
+  return family === 'ipv4' ? `${place} ${port}` : `${family} ${place} ${port}`;
 }
 
 function isLoopback({ family, address }: Address): boolean {
@@ -24,39 +30,68 @@ function shown({ family, address, port }: Address): string {
   return `${family}:${address}:${port}`;
 }
 
+interface Seen {
+  readonly uses: Map<string, Use>;
+  /** Host sections share one address object between their connections. */
+  readonly keys: Map<Address, string>;
+}
+
+function keyOf(seen: Seen, address: Address): string {
+  let key = seen.keys.get(address);
+  if (key === undefined) {
+    key = addressKey(address);
+    seen.keys.set(address, key);
+  }
+  return key;
+}
+
+function checkEnd(report: Reporter, seen: Seen, resource: ResourceDraft, end: PathEndDraft): void {
+  const address = end.address;
+  if (address === undefined || isLoopback(address)) return;
+  const key = keyOf(seen, address);
+  const other = seen.uses.get(key);
+  if (other === undefined) seen.uses.set(key, { resource, end });
+  else if (other.resource !== resource) {
+    report.error(
+      'address-conflict',
+      end.origin,
+      `${end.origin.file}:${end.origin.line}: in resource ${resource.name}\n    ${shown(address)} is also used ` +
+        `${other.end.origin.file}:${other.end.origin.line} (resource ${other.resource.name})`,
+    );
+  }
+}
+
+function checkBothEnds(
+  report: Reporter,
+  seen: Seen,
+  resource: ResourceDraft,
+  connection: ConnectionDraft,
+): void {
+  for (const { ends } of connection.paths) {
+    const [first, second] = ends;
+    if (first?.address === undefined || second?.address === undefined || isLoopback(second.address)) continue;
+    if (keyOf(seen, first.address) !== keyOf(seen, second.address)) continue;
+    report.error(
+      'address-both-ends',
+      connection.origin,
+      `${resourcePlace({ ...resource, origin: connection.origin })}in resource ${resource.name} ` +
+        `${shown(second.address)} is used for both endpoints`,
+    );
+  }
+}
+
 /** No two resources listen on the same address, and no connection has one address at both ends (8.1, step 4). */
 export const addressConflicts: Rule = {
   id: 'addresses',
   check: ({ config, report, showDialect }) => {
     if (!report.valid || showDialect) return;
-    const seen = new Map<string, Use>();
+    const seen: Seen = { uses: new Map(), keys: new Map() };
     for (const resource of config.resources) {
       for (const connection of resource.connections) {
         for (const path of connection.paths) {
-          const [first, second] = path.ends;
-          for (const end of path.ends) {
-            const address = end.address;
-            if (address === undefined || isLoopback(address)) continue;
-            const key = addressKey(address);
-            const other = seen.get(key);
-            if (other === undefined) seen.set(key, { resource, end });
-            else if (other.resource !== resource) {
-              report.error(
-                'address-conflict',
-                end.origin,
-                `${end.origin.file}:${end.origin.line}: in resource ${resource.name}\n    ${shown(address)} is also used ` +
-                  `${other.end.origin.file}:${other.end.origin.line} (resource ${other.resource.name})`,
-              );
-            } else if (end === second && first?.address !== undefined && addressKey(first.address) === key) {
-              report.error(
-                'address-both-ends',
-                connection.origin,
-                `${resourcePlace({ ...resource, origin: connection.origin })}in resource ${resource.name} ` +
-                  `${shown(address)} is used for both endpoints`,
-              );
-            }
-          }
+          for (const end of path.ends) checkEnd(report, seen, resource, end);
         }
+        checkBothEnds(report, seen, resource, connection);
       }
     }
   },

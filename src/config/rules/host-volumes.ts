@@ -11,7 +11,7 @@ function copyVolume({ keys }: Checking, from: VolumeDraft, to: VolumeDraft, host
     to.diskOrigin = from.diskOrigin;
     if (host.kind !== 'stacked') {
       for (const name of host.names) {
-        keys.claim('disk', `disk:${name}:${from.disk}`, to.diskStatement ?? noOrigin(host));
+        keys.claimOfHost('disk', name, from.disk, to.diskStatement ?? noOrigin(host));
       }
     }
   }
@@ -19,13 +19,12 @@ function copyVolume({ keys }: Checking, from: VolumeDraft, to: VolumeDraft, host
   if (to.deviceName === undefined && from.deviceName !== undefined) {
     to.deviceName = from.deviceName;
     to.deviceOrigin = from.deviceOrigin;
-    for (const name of host.names) keys.claim('device', `device:${name}:${from.deviceName}`, deviceOrigin);
+    for (const name of host.names) keys.claimOfHost('device', name, from.deviceName, deviceOrigin);
   }
   if (to.minor === undefined && from.minor !== undefined) {
     to.minor = from.minor;
     to.deviceOrigin = from.deviceOrigin;
-    for (const name of host.names)
-      keys.claim('device-minor', `device-minor:${name}:${from.minor}`, deviceOrigin);
+    for (const name of host.names) keys.claimOfHost('device-minor', name, from.minor, deviceOrigin);
   }
   if (to.metaDisk === undefined && from.metaDisk !== undefined) {
     to.metaDisk = from.metaDisk;
@@ -62,7 +61,8 @@ function claimMetaDisks({ keys }: Checking, host: HostDraft): void {
 }
 
 function checkComplete({ report }: Checking, resource: ResourceDraft, host: HostDraft): void {
-  const place = `${host.origin.file}:${host.origin.line}: in resource ${resource.name}, on ${hostNames(host)} { ... }: `;
+  const place = (): string =>
+    `${host.origin.file}:${host.origin.line}: in resource ${resource.name}, on ${hostNames(host)} { ... }: `;
   let previous = -1;
   for (const volume of host.volumes) {
     if (volume.vnr <= previous) {
@@ -74,10 +74,10 @@ function checkComplete({ report }: Checking, resource: ResourceDraft, host: Host
     }
     previous = volume.vnr;
     if (volume.minor === undefined && volume.deviceName === undefined) {
-      report.error('device-missing', host.origin, `${place}'device' keyword missing.`);
+      report.error('device-missing', host.origin, `${place()}'device' keyword missing.`);
     }
     if (volume.disk === undefined && volume.metaDisk !== undefined) {
-      report.error('disk-missing', host.origin, `${place}'disk' keyword missing.`);
+      report.error('disk-missing', host.origin, `${place()}'disk' keyword missing.`);
     }
     if (volume.disk !== undefined && volume.metaDisk === undefined) {
       volume.metaDisk = 'internal';
@@ -92,10 +92,11 @@ export function compareVolumes(
   resource: ResourceDraft,
   first: HostDraft,
   other: HostDraft,
-  otherName = hostNames(other),
+  otherName = (): string => hostNames(other),
   tolerateMissing = false,
 ): void {
-  const start = `${resourcePlace(resource)}in resource ${resource.name}, on ${hostNames(first)}`;
+  const start = (): string =>
+    `${resourcePlace(resource)}in resource ${resource.name}, on ${hostNames(first)}`;
   const complain = (text: string): void => report.error('volume-sets', resource.origin, text);
   let a = 0;
   let b = 0;
@@ -103,16 +104,16 @@ export function compareVolumes(
     const left = first.volumes[a];
     const right = other.volumes[b];
     if (left !== undefined && (right === undefined || left.vnr < right.vnr)) {
-      complain(`${start} { ... }: volume ${left.vnr} not defined on ${otherName}`);
+      complain(`${start()} { ... }: volume ${left.vnr} not defined on ${otherName()}`);
       a++;
     } else if (right !== undefined && (left === undefined || right.vnr < left.vnr)) {
       if (!tolerateMissing)
-        complain(`${start} { ... }: volume ${right.vnr} missing (present on ${otherName})`);
+        complain(`${start()} { ... }: volume ${right.vnr} missing (present on ${otherName()})`);
       b++;
     } else {
       if (left !== undefined && right !== undefined && left.implicit !== right.implicit) {
         complain(
-          `${start} resp. ${otherName}: volume ${left.vnr} must not be implicit on one but not the other`,
+          `${start()} resp. ${otherName()}: volume ${left.vnr} must not be implicit on one but not the other`,
         );
       }
       a++;
@@ -122,8 +123,9 @@ export function compareVolumes(
 }
 
 function checkMix({ report }: Checking, resource: ResourceDraft): void {
-  const volumes = resource.hosts.flatMap((host) => host.volumes);
-  if (!volumes.some((volume) => volume.implicit) || volumes.every((volume) => volume.vnr === 0)) return;
+  const some = (test: (volume: VolumeDraft) => boolean): boolean =>
+    resource.hosts.some((host) => host.volumes.some(test));
+  if (!some((volume) => volume.implicit) || !some((volume) => volume.vnr !== 0)) return;
   report.error(
     'mixed-volumes',
     resource.origin,

@@ -20,7 +20,14 @@ export const stackedDisks: Rule = {
         for (const lower of below.hosts) {
           // Volumes that only the local lower host has are tolerated (8.1).
           const isLocal = lower === below.me;
-          compareVolumes(checking, resource, host, lower, isLocal ? below.name : hostNames(lower), isLocal);
+          compareVolumes(
+            checking,
+            resource,
+            host,
+            lower,
+            () => (isLocal ? below.name : hostNames(lower)),
+            isLocal,
+          );
         }
         const me = below.me ?? below.hosts[0];
         for (const volume of host.volumes) {

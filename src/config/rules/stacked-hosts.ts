@@ -9,10 +9,8 @@ const nowhere: Origin = { file: '', display: '(null)', line: 0 };
 function claimDevices(keys: UniqueKeys, host: HostDraft): void {
   for (const name of host.names) {
     for (const volume of host.volumes) {
-      if (volume.minor !== undefined)
-        keys.claim('device-minor', `device-minor:${name}:${volume.minor}`, nowhere);
-      if (volume.deviceName !== undefined)
-        keys.claim('device', `device:${name}:${volume.deviceName}`, nowhere);
+      if (volume.minor !== undefined) keys.claimOfHost('device-minor', name, volume.minor, nowhere);
+      if (volume.deviceName !== undefined) keys.claimOfHost('device', name, volume.deviceName, nowhere);
     }
   }
 }
