@@ -12,6 +12,7 @@ import { type Host } from '../host';
 import { afterDeferred, changeState } from '../state/transaction';
 import { logLine } from '../state/object-log';
 import { twopcConnectionLost } from '../twopc/participant';
+import { writeOwedForLostPeer } from '../uuid/new-current-uuid';
 import {
   type AgreeStep,
   logUnexpected,
@@ -129,9 +130,11 @@ export class Receiver {
     }
     twopcConnectionLost(connection);
     const wasUp = phaseBefore !== 'establishing';
-    this.host.dataActions.drainConnection(connection, () => {
-      if (wasUp) logLine(connection, 'info', 'Connection closed');
-      this.events.onCleanup(connection, () => this.afterCleanup(connection));
+    writeOwedForLostPeer(connection, () => {
+      this.host.dataActions.drainConnection(connection, () => {
+        if (wasUp) logLine(connection, 'info', 'Connection closed');
+        this.events.onCleanup(connection, () => this.afterCleanup(connection));
+      });
     });
   }
   private pathsDown(connection: Connection): void {
