@@ -131,11 +131,14 @@ function warnAboutNames(line: CommandLine, io: DrbdadmIo): void {
     io.stderr('You should not use this command with multiple resources!\n');
 }
 
-/** The file to read: `-c`, or what the registry knows about the first argument. */
+/**
+ * The file to read: `-c`, the file of a host that is not the whole machine (`UDRBD_CONFIG`: the hosts of `udrbd lab`), or
+ * what the registry knows about the first argument.
+ */
 function configFileOf(line: CommandLine, io: DrbdadmIo): string | undefined {
   const first = line.names[0];
-  if (line.configFile !== undefined || !line.command.usesRegistry || first === undefined)
-    return line.configFile;
+  const given = line.configFile ?? (io.env.UDRBD_CONFIG || undefined);
+  if (given !== undefined || !line.command.usesRegistry || first === undefined) return given;
   const what = registrationOf(first);
   const found = registeredConfiguration(runDirectoryPath(io.env), what);
   if (found === undefined) {
