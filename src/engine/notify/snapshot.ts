@@ -161,10 +161,18 @@ const deviceSnapshot = (device: Device): DeviceSnapshot => ({
   info: deviceInfo(device),
   statistics: deviceStatistics(device),
 });
+/** Options of what the engine does not do: reported as never set, so that tools do not call them unknown. */
+const UNSUPPORTED_NET_OPTIONS = {
+  'tls-keyring': '',
+  'tls-privkey': '',
+  'tls-certificate': '',
+  'rdma-ctrl-rcvbuf-size': 0,
+  'rdma-ctrl-sndbuf-size': 0,
+} as const;
 const connectionSnapshot = (connection: Connection): ConnectionSnapshot => ({
   peerNodeId: connection.peerNodeId,
   name: connection.name,
-  options: { ...givenNetOptions(connection.options), _name: connection.name },
+  options: { ...UNSUPPORTED_NET_OPTIONS, ...givenNetOptions(connection.options), _name: connection.name },
   info: connectionInfo(connection),
   statistics: connectionStatistics(connection),
   paths: connection.paths.map(({ local, remote, established }) => ({ local, remote, established })),
