@@ -80,8 +80,8 @@ function openStore(tool: Tool): BlockStore {
       const code = errorCode(error);
       tool.io.stderr(`open(${tool.deviceName}) failed: ${errorText(error)}\n`);
       if (code === 'EBUSY' && exclusive) {
-        if (tool.command === 'apply-al' && !tool.options.force) return refuse(20);
-        if (!confirm(tool, 'Exclusive open failed. Do it anyways?')) {
+        const hopeless = tool.command === 'apply-al' && !tool.options.force;
+        if (hopeless || !confirm(tool, 'Exclusive open failed. Do it anyways?')) {
           tool.io.stdout('Operation canceled.\n');
           return refuse(20);
         }
