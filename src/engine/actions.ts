@@ -176,7 +176,7 @@ export interface DataActions {
   resyncPaused(peerDevice: PeerDevice): void;
   /** Newly WFBitMapS (still so): send the slot; the answer comes as bitmap packets (12.1). */
   sendBitmap(peerDevice: PeerDevice): void;
-  /** StartingSyncS/T was entered: set this slot (S) or all slots (T), write, then go to WFBitMapS / WFSyncUUID or WFBitMapT. */
+  /** StartingSyncS/T was entered: set this slot (S) or all slots (T), write, then become SyncSource or SyncTarget. */
   startFullSync(peerDevice: PeerDevice): void;
   /** Sync was entered: `Began resync as ...`; on a target requests are scheduled (2.7 step 4o). */
   beginResync(peerDevice: PeerDevice): void;

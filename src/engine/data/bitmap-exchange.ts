@@ -135,8 +135,8 @@ function persistThenAnswer(peerDevice: PeerDevice): void {
   );
 }
 
-/** StartingSyncS/T: all bits of the slot (source) or of every slot (target), on disk, then the exchange. */
-export function startFullSync(peerDevice: PeerDevice, enter: (next: ReplicationState) => void): void {
+/** StartingSyncS/T: all bits of the slot (source) or of every slot (target), on disk, then the resync: no exchange. */
+export function startFullSync(peerDevice: PeerDevice): void {
   const { device, bitmapSlot } = peerDevice;
   const { backing } = device;
   if (backing === undefined) return;
@@ -147,7 +147,7 @@ export function startFullSync(peerDevice: PeerDevice, enter: (next: ReplicationS
   backing.writeAll(
     new WhenDone((error) => {
       if (error !== 0 || peerDevice.now.repl !== starting) return;
-      enter(asSource ? ReplicationState.WFBitMapS : ReplicationState.WFBitMapT);
+      startResync(peerDevice, asSource ? 'source' : 'target');
     }),
   );
 }

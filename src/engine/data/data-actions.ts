@@ -89,14 +89,6 @@ function resyncStopped(peerDevice: PeerDevice): void {
   if (!isVerify(now.repl)) io.verify?.cancel();
 }
 
-function fullSync(peerDevice: PeerDevice): void {
-  startFullSync(peerDevice, (repl) => {
-    changeState(peerDevice.resource, { verbose: true, hard: true, tag: 'start-sync' }, () => {
-      peerDevice.next.repl = repl;
-    });
-  });
-}
-
 /** The device grew while nobody was connected: the new area is out of sync; the diskful Primary is the source. */
 function resyncGrownArea(peerDevice: PeerDevice): void {
   const { device, connection, resource } = peerDevice;
@@ -203,7 +195,7 @@ export const dataActions: DataActions = {
   resyncContinues,
   resyncPaused,
   sendBitmap,
-  startFullSync: fullSync,
+  startFullSync,
   beginResync,
   peerFinishedResync: finishResyncAsSource,
   peerFinishedVerify: (peerDevice) => {

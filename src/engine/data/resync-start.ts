@@ -37,8 +37,10 @@ export function startResync(peerDevice: PeerDevice, side: 'source' | 'target'): 
 
 function enter(peerDevice: PeerDevice, side: 'source' | 'target'): void {
   const { device, resource, connection, now } = peerDevice;
-  const waiting = side === 'target' ? ReplicationState.WFBitMapT : ReplicationState.WFBitMapS;
-  if (now.repl !== waiting) return;
+  const { WFBitMapS, WFBitMapT, StartingSyncS, StartingSyncT } = ReplicationState;
+  const [waiting, starting] = side === 'target' ? [WFBitMapT, StartingSyncT] : [WFBitMapS, StartingSyncS];
+  if (now.repl !== waiting && now.repl !== starting) return;
+  const tag = now.repl === starting ? 'start-sync' : 'receive-bitmap';
   if (hasOldWork(peerDevice)) {
     logLine(peerDevice, 'info', 'postponing start_resync ...');
     const { life } = connection.io;
@@ -50,7 +52,7 @@ function enter(peerDevice: PeerDevice, side: 'source' | 'target'): void {
     return;
   }
   if (side === 'target' && device.backing) adoptInitialUuid(peerDevice);
-  changeState(resource, { hard: true, verbose: true, tag: 'receive-bitmap' }, () => {
+  changeState(resource, { hard: true, verbose: true, tag }, () => {
     peerDevice.next.repl = side === 'target' ? ReplicationState.SyncTarget : ReplicationState.SyncSource;
   });
   peerDevice.io.bitmapReceived = false;
