@@ -5,6 +5,7 @@ import { type PeerDevice } from '../objects';
 import { isSync, isSyncTarget } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
+import { flushBefore, WhenDone } from './meta-data-target';
 import { announceInSync } from './peers-in-sync';
 import { type ResyncRun } from './resync-run';
 import { finishResyncAsTarget } from '../uuid/resync-uuids';
@@ -17,16 +18,22 @@ export function passEnded(run: ResyncRun): void {
   const { life } = connection.io;
   if (run.finishing || backing === undefined) return;
   run.finishing = true;
+  const goOn = (): void => {
+    if (run.stopped || life !== connection.io.life) return;
+    connection.resource.host.peerActions.pingPeer(connection, () => {
+      if (!run.stopped && life === connection.io.life) finishAsTarget(run);
+    });
+  };
+  // The bitmap first: what we now owe to other nodes must be there when the superblock calls us UpToDate.
   backing.hold();
-  backing.dataDisk.flush({
-    onDiskDone: () => {
-      if (!run.stopped && life === connection.io.life)
-        connection.resource.host.peerActions.pingPeer(connection, () => {
-          if (!run.stopped && life === connection.io.life) finishAsTarget(run);
-        });
-      backing.release();
-    },
-  });
+  backing.bitmapWriter.writeDirty(
+    new WhenDone(() =>
+      flushBefore(backing, () => {
+        goOn();
+        backing.release();
+      }),
+    ),
+  );
 }
 
 function finishAsTarget(run: ResyncRun): void {

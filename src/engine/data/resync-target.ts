@@ -3,6 +3,7 @@ import { ConnectionState, ReplicationState } from '../../control/contract/states
 import { ID_SYNCER_HALF } from '../../wire/packets';
 import { type Device, type PeerDevice } from '../objects';
 import { type DiskWaiter, type TimerWaiter } from '../ports';
+import { isSyncSource } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 import { AL_EXTENT_SECTORS } from './activity-log';
@@ -11,7 +12,7 @@ import { writeBitmapLazily } from './lazy-bitmap';
 import { wakeConflicts } from './conflicts';
 import { handleDiskError } from './disk-errors';
 import { type Interval, IntervalKind } from './interval-set';
-import { isConnected, sendBlockAck } from './packet-sender';
+import { isConnected, sendBlockAck, sendOutOfSync } from './packet-sender';
 import { usesDagtags } from './peer-read';
 import { announceInSync } from './peers-in-sync';
 import { decideRate } from './rate-controller';
@@ -307,6 +308,7 @@ class ResyncWrite implements Interval, DiskWaiter {
       return true;
     }
     this.device.io.writtenSectors += this.sectors;
+    markForOthers(this.run.peerDevice, this.backing, this.sector, this.sectors);
     this.backing.hold();
     this.backing.dataDisk.write(this.sector * 512, this.data, false, this);
     return true;
@@ -333,6 +335,18 @@ class ResyncWrite implements Interval, DiskWaiter {
     if (connection.io.activeDiskIo === 0) connection.io.idleWaiter?.();
     if (alive) afterAnswer(run);
   }
+}
+
+/**
+ * Our data changes here: every node but the source may now differ from us. The source's P_PEERS_IN_SYNC, or equal
+ * identifiers in the end, say otherwise. The bits are in the same page as those of the source, so both reach the disk
+ * together.
+ */
+function markForOthers(source: PeerDevice, backing: BackingDevice, sector: number, sectors: number): void {
+  backing.setInAllSlots(sector, sectors, source.bitmapSlot);
+  for (const other of source.device.peerDevices)
+    if (other !== source && isSyncSource(other.now.repl) && isConnected(other.connection))
+      sendOutOfSync(other, sector, sectors);
 }
 
 function markInSync(run: ResyncRun, request: ResyncRequest): void {
