@@ -4,7 +4,7 @@
  */
 const LOOKAHEAD = 256;
 const SCALAR = /-?[0-9.eE+]+|true|false|null/y;
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\.)*"/y;
+const STRING = /"(?:[^"\\]|\\.)*"/y;
 /** Deeper than any dump; keeps the recursion bounded. */
 const MAX_DEPTH = 16;
 
@@ -67,7 +67,7 @@ export class JsonScanner {
     const match = STRING.exec(this.buffer);
     if (match === null) return this.fail('a string');
     this.at = STRING.lastIndex;
-    const value: unknown = JSON.parse(match[0]);
+    const value = this.parsed(match[0]);
     return typeof value === 'string' ? value : this.fail('a string');
   }
 
@@ -77,11 +77,15 @@ export class JsonScanner {
     const match = SCALAR.exec(this.buffer);
     if (match === null) return this.fail('a value');
     this.at = SCALAR.lastIndex;
+    return this.parsed(match[0]);
+  }
+
+  private parsed(text: string): unknown {
     try {
-      const value: unknown = JSON.parse(match[0]);
+      const value: unknown = JSON.parse(text);
       return value;
     } catch {
-      return this.fail('a number');
+      return this.fail('a value');
     }
   }
 
