@@ -6,7 +6,7 @@ if (missing !== undefined)
   process.stderr.write(`SKIPPED: drbdmeta is not compared with the reference: ${missing}\n`);
 const compare = missing === undefined ? test : test.skip;
 
-const IMAGES = Number(process.env.DRBDMETA_IMAGES ?? 120);
+const IMAGES = Number(process.env.DRBDMETA_IMAGES ?? 60);
 const FIRST_SEED = Number(process.env.DRBDMETA_SEED ?? 1);
 
 compare(
