@@ -20,7 +20,9 @@ compare.each(batches)(
       for (let seed = first; seed < first + BATCH; seed++) await compareGenerated(scratch, seed, tally);
     } finally {
       scratch.remove();
-      process.stderr.write(`drbdmeta: ${tally.commands} commands on ${tally.images} generated images compared\n`);
+      process.stderr.write(
+        `drbdmeta: ${tally.commands} commands on ${tally.images} generated images compared\n`,
+      );
     }
     expect(tally.images).toBe(BATCH);
   },
