@@ -142,7 +142,6 @@ export function removePeer(host: Host, request: RemovePeer, answer: Answer): voi
     if (deleting) destroyConnection(connection);
     answer(OK);
   };
-  if (connection.now.cstate === ConnectionState.StandAlone) return finish();
   disconnect(connection, { force: request.force, tag: request.command }, (code, infoTexts) => {
     if (!isSuccess(code)) return answer(refuse(code, ...infoTexts));
     if (deleting && connection.now.cstate !== ConnectionState.StandAlone) {

@@ -83,8 +83,7 @@ function afterFailure(receiver: Receiver, connection: Connection, code: number):
   }
   if (code === StateCode.HandshakeDisconnect || refused) {
     connection.link.sendData({ type: 'P_DISCONNECT', volume: NO_VOLUME });
-    connectFailed(connection, false);
-    receiver.giveUp(connection);
+    connectFailed(connection, false, true);
     return;
   }
   const text = `Failure to connect: ${stateCodeText(code) ?? '?'} (${code}); retrying`;
@@ -93,9 +92,10 @@ function afterFailure(receiver: Receiver, connection: Connection, code: number):
 }
 
 /** We know that a peer has better data than ours: say so in our own state. */
-function connectFailed(connection: Connection, forceSecondary: boolean): void {
+function connectFailed(connection: Connection, forceSecondary: boolean, disconnect = false): void {
   const { resource } = connection;
-  if (resource.now.role === Role.Primary && !forceSecondary) return;
+  const outdates = resource.now.role !== Role.Primary || forceSecondary;
+  if (!outdates && !disconnect) return;
   const targets: readonly ReplicationState[] = [
     ReplicationState.WFBitMapT,
     ReplicationState.SyncTarget,
@@ -104,9 +104,10 @@ function connectFailed(connection: Connection, forceSecondary: boolean): void {
   if (forceSecondary) logLine(connection, 'warning', 'Remote node has more recent data; force secondary!');
   changeState(resource, { tag: 'connect-failed', hard: true }, () => {
     for (const { staged, device } of connection.peerDevices) {
-      if (staged === undefined || !targets.includes(staged.repl)) continue;
+      if (!outdates || staged === undefined || !targets.includes(staged.repl)) continue;
       if (device.next.disk > DiskState.Outdated) device.next.disk = DiskState.Outdated;
     }
+    if (disconnect) connection.next.cstate = ConnectionState.Disconnecting;
     if (!forceSecondary) return;
     resource.next.role = Role.Secondary;
     if (resource.devices.some((device) => device.openCount > 0)) resource.next.failIo = true;

@@ -147,7 +147,10 @@ class RoleChange {
       if (forced.localUpToDate) logLine(resource, 'warning', 'Forced to consider local data as UpToDate!');
       if (forced.outdatePeers) logLine(resource, 'warning', 'Forced to consider peers as Outdated!');
       if (code !== StateCode.NothingToDo) {
-        afterPromotion(resource, forced.localUpToDate, () => this.finish(code, infoTexts));
+        // First what the change itself entails, then what the command does (engine.md 8.1).
+        afterDeferred(resource, () =>
+          afterPromotion(resource, forced.localUpToDate, () => this.finish(code, infoTexts)),
+        );
         return;
       }
     } else if (code !== StateCode.NothingToDo) {
