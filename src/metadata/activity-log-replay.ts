@@ -142,6 +142,11 @@ function applyUpdates(
 
 /** The extents in the slots, ascending, each once, without the free ones. */
 export function activeSet(slots: Uint32Array): Uint32Array {
-  const sorted = slots.filter((extent) => extent !== AL_FREE).sort();
+  const active: number[] = [];
+  for (let i = 0; i < slots.length; i++) {
+    const extent = slots[i] ?? AL_FREE;
+    if (extent !== AL_FREE) active.push(extent);
+  }
+  const sorted = Uint32Array.from(active).sort();
   return sorted.filter((extent, i) => i === 0 || extent !== sorted[i - 1]);
 }

@@ -8,15 +8,11 @@ import {
   type Layout,
   type LayoutRequest,
   SECTOR,
+  superblockByte,
 } from '../metadata/layout';
 import { markExtents } from '../metadata/mark-extents';
 import { decodeRecord } from '../metadata/meta-record';
-import {
-  decodeSuperblock09,
-  encodeSuperblock09,
-  freshSuperblock09,
-  type Superblock09,
-} from '../metadata/superblock-09';
+import { encodeSuperblock09, freshSuperblock09, type Superblock09 } from '../metadata/superblock-09';
 import { findDefect } from '../metadata/superblock-check';
 import { DEFAULT_BYTES_PER_BIT, DeviceFlag, SUPERBLOCK_BYTES } from '../metadata/superblock-flags';
 import { type DiskMedium } from './world/disk-medium';
@@ -59,11 +55,11 @@ export function createMetadata(place: MetadataPlace, maxPeers: number): number {
 
 /** The superblock as it is on the medium, or what is wrong with it. */
 export function readSuperblock(place: MetadataPlace): Superblock09 | { readonly defect: string } {
-  const fresh = layoutOf(place, freshSuperblock09(1));
-  const bytes = place.medium.readNow(fresh.superblockByte, SUPERBLOCK_BYTES);
-  const defect = findDefect('v09', decodeRecord('v09', bytes), place.index, place.medium.size);
-  if (defect !== undefined) return { defect: defect.message };
-  return decodeSuperblock09(bytes);
+  const { medium, index } = place;
+  const bytes = medium.readNow(superblockByte(medium.size, index), SUPERBLOCK_BYTES);
+  const record = decodeRecord('v09', bytes);
+  const defect = findDefect('v09', record, index, medium.size);
+  return defect === undefined ? record : { defect: defect.message };
 }
 
 /** The bitmap area: 32-bit little endian words, interleaved over the slots. */

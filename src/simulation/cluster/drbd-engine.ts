@@ -1,16 +1,38 @@
 import { type ControlReply, type ControlRequest } from '../../control/contract/requests';
-import { type DiskState, Role, DiskState as Disk } from '../../control/contract/states';
+import { type ConnectionState, DiskState, type ReplicationState, Role } from '../../control/contract/states';
 import { handleRequest } from '../../engine/admin/handle-request';
 import { type ExportListener } from '../../engine/application-io';
 import { createHost } from '../../engine/create-host';
 import { type Host } from '../../engine/host';
-import { type Resource } from '../../engine/objects';
+import { type PeerDevice, type Resource } from '../../engine/objects';
 import { type EnginePorts } from '../../engine/ports';
 import { type EngineDoor, type PeerView } from './engine-door';
 import { resourceName } from './requests';
 
+/** Asked after every event: one object a peer, no copies. */
+class DrbdPeerView implements PeerView {
+  constructor(
+    private readonly host: Host,
+    readonly peerDevice: PeerDevice,
+  ) {}
+  get cstate(): ConnectionState {
+    return this.peerDevice.connection.now.cstate;
+  }
+  get repl(): ReplicationState {
+    return this.peerDevice.now.repl;
+  }
+  get pdsk(): DiskState {
+    return this.peerDevice.now.pdsk;
+  }
+  get outOfSyncBits(): number {
+    return this.host.dataActions.outOfSyncBits(this.peerDevice);
+  }
+}
+
 /** The real engine, with the one resource of the simulation. */
 class DrbdEngine implements EngineDoor {
+  private readonly views = new Map<number, DrbdPeerView>();
+
   constructor(private readonly host: Host) {}
 
   request(request: ControlRequest, done: (reply: ControlReply) => void): void {
@@ -23,24 +45,20 @@ class DrbdEngine implements EngineDoor {
     return this.resource?.now.role ?? Role.Secondary;
   }
   get disk(): DiskState {
-    return this.resource?.devices[0]?.now.disk ?? Disk.Diskless;
+    return this.resource?.devices[0]?.now.disk ?? DiskState.Diskless;
   }
   get hasDisk(): boolean {
-    return this.disk !== Disk.Diskless;
+    return this.disk !== DiskState.Diskless;
   }
   peer(nodeId: number): PeerView | undefined {
     const connection = this.resource?.connectionTo(nodeId);
     const peerDevice = connection?.peerDevices[0];
-    if (connection === undefined || peerDevice === undefined) return undefined;
-    const { host } = this;
-    return {
-      cstate: connection.now.cstate,
-      repl: peerDevice.now.repl,
-      pdsk: peerDevice.now.pdsk,
-      get outOfSyncBits() {
-        return host.dataActions.outOfSyncBits(peerDevice);
-      },
-    };
+    if (peerDevice === undefined) return undefined;
+    const known = this.views.get(nodeId);
+    if (known?.peerDevice === peerDevice) return known;
+    const view = new DrbdPeerView(this.host, peerDevice);
+    this.views.set(nodeId, view);
+    return view;
   }
   get transferLogIsEmpty(): boolean {
     const { resource } = this;

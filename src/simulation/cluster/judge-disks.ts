@@ -28,6 +28,7 @@ export function compareMedia(cluster: Cluster, one: ClusterNode, two: ClusterNod
     const part = Math.min(chunk, length - offset);
     one.metadata.medium.visible.read(offset, left.subarray(0, part));
     two.metadata.medium.visible.read(offset, right.subarray(0, part));
+    if (Buffer.compare(left, right) === 0) continue;
     for (let i = 0; i < part; i++) {
       if (left[i] === right[i]) continue;
       const sector = Math.floor((offset + i) / sectorBytes);

@@ -66,9 +66,10 @@ export class DiskMedium {
       else if (random.chance(0.25)) this.tear(write, random);
       else if (random.chance(keepMost)) put(this.stable, write.offset, write.length, write.bytes);
     }
+    for (const write of this.cache) this.visible.copyRange(this.stable, write.offset, write.length);
+    for (const write of inFlight) this.visible.copyRange(this.stable, write.offset, write.length);
     this.cache.length = 0;
     this.entered = 0;
-    this.visible.copyFrom(this.stable);
   }
   /** A write of which only some sectors were done: each sector is old or new as a whole. */
   tear(write: CachedWrite, random: RandomStream): void {

@@ -34,14 +34,9 @@ export class SparseBytes {
       const index = Math.floor((offset + done) / pageSize);
       const inPage = (offset + done) % pageSize;
       const length = Math.min(pageSize - inPage, into.length - done);
-      const page = this.pages.get(index);
+      const page = this.garbage === 0 ? this.pages.get(index) : this.pageForWriting(index);
       if (page !== undefined) into.set(page.subarray(inPage, inPage + length), done);
-      else if (this.garbage === 0) into.fill(0, done, done + length);
-      else {
-        const background = new Uint8Array(pageSize);
-        this.fillBackground(background, index);
-        into.set(background.subarray(inPage, inPage + length), done);
-      }
+      else into.fill(0, done, done + length);
       done += length;
     }
   }
@@ -66,16 +61,13 @@ export class SparseBytes {
       done += part;
     }
   }
-  /** Numbers of the 4096-byte pages that were ever written. */
-  writtenPages(): Iterable<number> {
-    return this.pages.keys();
-  }
-  /** True if pages that were never written read as the same in both. */
-  sameBackground(other: SparseBytes): boolean {
-    return this.garbage === other.garbage;
-  }
-  copyFrom(other: SparseBytes): void {
-    this.pages.clear();
-    for (const [index, page] of other.pages) this.pages.set(index, page.slice());
+  /** The range becomes what it is in `other`, a little wider at both ends. */
+  copyRange(other: SparseBytes, offset: number, length: number): void {
+    const last = Math.floor((offset + length - 1) / pageSize);
+    for (let index = Math.floor(offset / pageSize); index <= last; index++) {
+      const page = other.pages.get(index);
+      if (page !== undefined) this.pageForWriting(index).set(page);
+      else this.pages.delete(index);
+    }
   }
 }
