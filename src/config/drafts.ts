@@ -108,6 +108,8 @@ export interface ResourceDraft extends Draft<
   hosts: HostDraft[];
   me: HostDraft | undefined;
   template: ResourceDraft | undefined;
+  /** Hosts named by `ignore-on`. */
+  ignoredOn: string[];
 }
 export type ConfigDraft = Draft<
   Config,
@@ -179,6 +181,7 @@ export function newResource(name: string, origin: Origin): ResourceDraft {
     stacked: false,
     proxyOnly: false,
     template: undefined,
+    ignoredOn: [],
   };
 }
 

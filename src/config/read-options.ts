@@ -4,7 +4,7 @@ import { checkConfigValue, describeProblem } from '../options/value';
 import { KUnknown, lineOf, textOf, type Token } from '../language/tokens';
 import { type OptionItem, type OptionNode, type OptionsNode } from '../language/tree';
 import { type OptionSetting } from './model';
-import { legacyBecomePrimary } from './legacy';
+import { dropLegacyOption, legacyBecomePrimary } from './legacy';
 import { nearestWord } from './nearest-word';
 import { lineOrigin, type Reading, tokenOrigin } from './reading';
 import { expectedText, reportSyntaxError, shortText } from './syntax-errors';
@@ -102,6 +102,8 @@ function readOption(reading: Reading, node: OptionNode, rules: SectionRules): vo
   const target = findTarget(rules, name);
   if (target === undefined) {
     if (rules.unknown?.(node, name) === true) return;
+    const contexts = rules.targets.map(({ context }) => context);
+    if (dropLegacyOption(reading, node, name, contexts)) return;
     reportUnknownName(reading, node.name, lineOf(node.name), rules);
     return;
   }

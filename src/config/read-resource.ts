@@ -181,6 +181,16 @@ function readItem(reading: Reading, item: ResourceItem, resource: ResourceDraft)
     case 'mesh':
       readMesh(reading, item, resource);
       return;
+    case 'ignore-on':
+      resource.ignoredOn.push(textOf(item.host));
+      warnLegacy(
+        reading,
+        item.keyword,
+        'ignore-on',
+        `ignore-on ${item.host.image};`,
+        `skip resource ${resource.name} { ... }' in the file of that host or remove 'on ${item.host.image} { ... }`,
+      );
+      return;
     case 'template-file':
       readTemplateStatement(reading, textOf(item.path), resource);
       return;

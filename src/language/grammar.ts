@@ -1,6 +1,7 @@
 import { type ConsumeMethodOpts, type OrMethodOpts, type TokenType } from 'chevrotain';
 import {
   Colon,
+  IgnoreOnWord,
   Integer,
   Ipv4,
   Ipv6,
@@ -575,6 +576,13 @@ export class ConfigGrammar extends SectionGrammar {
     return this.ended({ kind: 'protocol', keyword, value });
   });
 
+  private readonly ignoreOn = this.RULE('ignoreOn', (): tree.IgnoreOnNode => {
+    const keyword = this.CONSUME(IgnoreOnWord);
+    const host = this.CONSUME(Str);
+    this.CONSUME(Semicolon);
+    return { kind: 'ignore-on', keyword, host };
+  });
+
   private readonly templateFile = this.RULE('templateFile', (): tree.TemplateFileNode => {
     const keyword = this.CONSUME(KTemplateFile);
     const path = this.CONSUME(Str);
@@ -603,6 +611,7 @@ export class ConfigGrammar extends SectionGrammar {
       { ALT: () => this.SUBRULE(this.stackedHost) },
       { ALT: () => this.SUBRULE(this.thisHost) },
       { ALT: () => this.SUBRULE(this.templateFile) },
+      { ALT: () => this.SUBRULE(this.ignoreOn) },
       { ALT: () => this.SUBRULE(this.skip) },
     ],
   };

@@ -24,6 +24,8 @@ const anywhere = [...nameAndValue, OddDeviceWord];
 export const Str = category('STRING', nameAndValue);
 /** The word `protocol`: an ordinary STRING that starts a statement in a resource. */
 export const ProtocolWord = category("'protocol'", [Str, ...nameAndValue]);
+/** The word `ignore-on`, a statement of 8.4 in a resource. */
+export const IgnoreOnWord = category("'ignore-on'", [Str, ...nameAndValue]);
 /** The word `become-primary-on`: the only statement with several words in `startup {}`. */
 export const BecomePrimaryWord = category("'become-primary-on'", [Str, ...nameAndValue]);
 export const Integer = category('INTEGER', anywhere);
@@ -114,6 +116,7 @@ export const wordTypes: ReadonlyMap<string, TokenType> = new Map([
   ...keywordTypes,
   ['protocol', ProtocolWord],
   ['become-primary-on', BecomePrimaryWord],
+  ['ignore-on', IgnoreOnWord],
 ]);
 
 export const allTokenTypes: readonly TokenType[] = [
@@ -181,6 +184,7 @@ const typeNumbers = new Map<TokenType, number>([
   ...numbered(329, [KernelVersion, KTiebreaker]),
   [ProtocolWord, 281],
   [BecomePrimaryWord, 281],
+  [IgnoreOnWord, 281],
   [EOF, 0],
 ]);
 const FIRST_REQUIRE_NUMBER = 323;

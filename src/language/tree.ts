@@ -227,7 +227,15 @@ export interface TemplateFileNode {
   readonly path: Token;
 }
 
+/** `ignore-on HOST;` of 8.4. */
+export interface IgnoreOnNode {
+  readonly kind: 'ignore-on';
+  readonly keyword: Token;
+  readonly host: Token;
+}
+
 export type ResourceItem =
+  | IgnoreOnNode
   | ProtocolNode
   | HostNode
   | OptionsNode

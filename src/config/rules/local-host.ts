@@ -45,6 +45,10 @@ function sectionStart(host: HostDraft): string {
 }
 
 function choose(checking: Checking, resource: ResourceDraft): void {
+  if (resource.ignoredOn.some((name) => sameHost(name, checking.nodeName))) {
+    resource.ignore = true;
+    return;
+  }
   const locals = checking.matchProxyOnly ? [] : resource.hosts.filter((host) => isLocal(checking, host));
   const [me, second] = locals;
   if (me !== undefined && second !== undefined) {
