@@ -1,9 +1,12 @@
 /** The end of a resync (engine.md 12.6). */
 import { DiskState, ReplicationState } from '../../control/contract/states';
+import { UUID_FLAG } from '../../wire/uuids110';
 import { hasNode, NO_NODES } from '../node-mask';
 import { type PeerDevice } from '../objects';
 import { isSync, isSyncTarget } from '../state/derived';
 import { logLine } from '../state/object-log';
+import { hasStableSource } from '../state/stable-source';
+import { committedDevice } from '../state/state-change';
 import { changeState } from '../state/transaction';
 import { flushBefore, WhenDone } from './meta-data-target';
 import { announceInSync } from './peers-in-sync';
@@ -36,6 +39,15 @@ export function passEnded(run: ResyncRun): void {
   );
 }
 
+/** A source that follows a Primary which we do not see may be overtaken while we sync (engine.md 5.11). */
+export function noteUnstableSource(peerDevice: PeerDevice): void {
+  const { uuids } = peerDevice;
+  if (uuids === undefined || (uuids.flags & UUID_FLAG.STABLE) !== 0n) return;
+  const node = committedDevice(peerDevice.device);
+  const peer = node.peers.find((candidate) => candidate.peerDevice === peerDevice);
+  if (peer && !hasStableSource(node, peer, 'new')) peerDevice.unstableResync = true;
+}
+
 function finishAsTarget(run: ResyncRun): void {
   const { peerDevice } = run;
   const { device, bitmapSlot } = peerDevice;
@@ -46,6 +58,7 @@ function finishAsTarget(run: ResyncRun): void {
   // A write that failed here, or a paused and continued scan, may have left bits behind.
   const left = device.backing?.bitmap.count(bitmapSlot) ?? 0;
   if (left > 0 && run.failed === 0) logLine(peerDevice, 'warning', `expected n_oos:${left} to be 0`);
+  noteUnstableSource(peerDevice);
   const stable = !peerDevice.unstableResync;
   const newDisk = peerDevice.now.pdsk;
   const clean = run.failed === 0;

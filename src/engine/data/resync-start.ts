@@ -2,9 +2,11 @@
 import { ConnectionState, ReplicationState, replicationStateName } from '../../control/contract/states';
 import { UUID_FLAG } from '../../wire/uuids110';
 import { type PeerDevice } from '../objects';
+import { isSyncTarget } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 import { scheduleTick } from './resync-target';
+import { noteUnstableSource } from './resync-end';
 import { ResyncRun } from './resync-run';
 import { adoptInitialUuid } from '../uuid/resync-uuids';
 
@@ -87,5 +89,6 @@ export function beginResync(peerDevice: PeerDevice): void {
     'info',
     `Began resync as ${replicationStateName(now.repl)} (will sync ${bits * 4} KB [${bits} bits set]).`,
   );
+  if (isSyncTarget(now.repl)) noteUnstableSource(peerDevice);
   if (now.repl === ReplicationState.SyncTarget) scheduleTick(io.resync, 0);
 }
