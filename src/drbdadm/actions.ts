@@ -104,12 +104,16 @@ const dumpSuperblock = withVolume((scope) => {
 /** `dstate`: drbdsetup knows if the minor is up, else drbdmeta reads the disk. */
 const diskState = withVolume((scope) => {
   const first: BackEndCall = {
-    ...drbdsetupCall({ words: ['dstate', String(minorOf(scope.volume))], resource: scope.resource.name }),
+    ...drbdsetupCall({
+      words: ['dstate', String(minorOf(scope.volume))],
+      resource: scope.resource.name,
+      announced: true,
+    }),
     errors: 'held',
   };
   const offline = drbdmetaCall(scope.settings, scope.resource, scope.volume, 'dstate', { limit: 'short' });
   const second = hasDisk(scope.volume) ? [offline] : [];
-  return [{ kind: 'fall-back', first, finalCodes: [11, 17], second }];
+  return [{ kind: 'fall-back', first, finalCodes: [11, 17], shownCodes: [11, 17], second }];
 });
 
 /** `show-gi`, `get-gi`. */
@@ -118,10 +122,13 @@ function generationCommand(name: 'show-gi' | 'get-gi'): Action {
     const { resource, volume } = scope;
     if (volume === undefined) return missing('volume');
     const words = [name, resource.name, nodeIdOf(peer), String(volume.vnr)];
-    const first: BackEndCall = { ...drbdsetupCall({ words, resource: resource.name }), errors: 'held' };
+    const first: BackEndCall = {
+      ...drbdsetupCall({ words, resource: resource.name, announced: true }),
+      errors: 'held',
+    };
     const nodeId = nodeIdOf(peer);
     const second = [drbdmetaCall(scope.settings, resource, volume, name, { nodeId, limit: 'short' })];
-    return [{ kind: 'fall-back', first, finalCodes: [11, 17], second }];
+    return [{ kind: 'fall-back', first, finalCodes: [11, 17], shownCodes: [11, 17], second }];
   });
 }
 
@@ -134,6 +141,7 @@ const invalidate = withVolume((scope) => {
     ...drbdsetupCall({
       words: ['invalidate', String(minorOf(volume)), ...online, ...from],
       resource: resource.name,
+      announced: true,
     }),
     errors: 'held',
   };
@@ -141,27 +149,33 @@ const invalidate = withVolume((scope) => {
     context: 'forceable',
     limit: 'short',
   });
-  return [{ kind: 'fall-back', first, finalCodes: [17], second: [offline] }];
+  return [{ kind: 'fall-back', first, finalCodes: [11, 17], shownCodes: [17], second: [offline] }];
 });
 
 const forgetPeer = withConnection((scope, peer) => {
   const { resource } = scope;
   const nodeId = nodeIdOf(peer);
   const words = ['forget-peer', resource.name, nodeId];
-  const first: BackEndCall = { ...drbdsetupCall({ words, resource: resource.name }), errors: 'held' };
+  const first: BackEndCall = {
+    ...drbdsetupCall({ words, resource: resource.name, announced: true }),
+    errors: 'held',
+  };
   const volumes = resource.me?.volumes ?? [];
   const diskless = volumes.findIndex((volume) => !hasDisk(volume));
   const second = (diskless < 0 ? volumes : volumes.slice(0, diskless)).map((volume) =>
     drbdmetaCall(scope.settings, resource, volume, 'forget-peer', { nodeId, limit: 'short' }),
   );
-  const step: Step = { kind: 'fall-back', first, finalCodes: [11, 17], second };
+  const step: Step = { kind: 'fall-back', first, finalCodes: [11, 17], shownCodes: [11, 17], second };
   return diskless < 0 ? [step] : [{ ...step, thenComplain: diskMissing('forget-peer') }];
 });
 
 const outdate = withVolume((scope) => {
   const { resource, volume } = scope;
   const words = ['outdate', resource.name, String(minorOf(volume))];
-  const first: BackEndCall = { ...drbdsetupCall({ words, resource: resource.name }), errors: 'hidden' };
+  const first: BackEndCall = {
+    ...drbdsetupCall({ words, resource: resource.name, announced: true }),
+    errors: 'hidden',
+  };
   const second = hasDisk(volume)
     ? drbdmetaCall(scope.settings, resource, volume, 'outdate', { limit: 'short' })
     : undefined;
@@ -193,7 +207,7 @@ export function statusCall(settings: CallSettings, resource: string | undefined)
     ...Array.from({ length: settings.verbosity }, () => '--verbose'),
     ...matchingTexts(settings.texts, 'status'),
   ];
-  return drbdsetupCall({ words, resource: resource ?? '' });
+  return drbdsetupCall({ words, resource: resource ?? '', announced: resource !== undefined });
 }
 
 const symbolicNames = withVolume((scope) => {

@@ -35,9 +35,11 @@ interface CallParts {
   readonly limit?: TimeLimit;
   readonly errors?: ErrorOutput;
   readonly registers?: Registration;
+  /** DRBD_RESOURCE names the resource, for this call and those that follow. */
+  readonly announced?: boolean;
 }
 
-/** A drbdsetup call; DRBD_RESOURCE names the resource. */
+/** A drbdsetup call. */
 export function drbdsetupCall(parts: CallParts): BackEndCall {
   return {
     tool: 'drbdsetup',
@@ -45,7 +47,7 @@ export function drbdsetupCall(parts: CallParts): BackEndCall {
     resource: parts.resource,
     limit: parts.limit ?? 'short',
     errors: parts.errors ?? 'shown',
-    environment: { DRBD_RESOURCE: parts.resource },
+    environment: parts.announced === true ? { DRBD_RESOURCE: parts.resource } : {},
     ...(parts.registers === undefined ? {} : { registers: parts.registers }),
   };
 }
@@ -91,10 +93,18 @@ function given(settings: CallSettings, command: string): readonly string[] {
   return matchingTexts(settings.texts, findCommand(command)?.context);
 }
 
+/** Commands with a special form of their own leave the environment alone (observed in the real tool). */
+const unannounced = new Set(['connect', 'resource-options']);
+
 /** `drbdsetup COMMAND RESOURCE OPTIONS`. */
 export function onResource(settings: CallSettings, command: string, resource: Resource): BackEndCall {
   const words = [command, resource.name, ...given(settings, command)];
-  return drbdsetupCall({ words, resource: resource.name, limit: findCommand(command)?.limit ?? 'short' });
+  return drbdsetupCall({
+    words,
+    resource: resource.name,
+    limit: findCommand(command)?.limit ?? 'short',
+    announced: !unannounced.has(command),
+  });
 }
 
 /** `drbdsetup COMMAND MINOR OPTIONS`. */
@@ -105,7 +115,12 @@ export function onMinor(
   volume: Volume,
 ): BackEndCall {
   const words = [command, String(minorOf(volume)), ...given(settings, command)];
-  return drbdsetupCall({ words, resource: resource.name, limit: findCommand(command)?.limit ?? 'short' });
+  return drbdsetupCall({
+    words,
+    resource: resource.name,
+    limit: findCommand(command)?.limit ?? 'short',
+    announced: !unannounced.has(command),
+  });
 }
 
 /** `drbdsetup COMMAND RESOURCE PEER OPTIONS`. */
@@ -116,7 +131,12 @@ export function onPeer(
   connection: Connection,
 ): BackEndCall {
   const words = [command, resource.name, nodeIdOf(connection), ...given(settings, command)];
-  return drbdsetupCall({ words, resource: resource.name, limit: findCommand(command)?.limit ?? 'short' });
+  return drbdsetupCall({
+    words,
+    resource: resource.name,
+    limit: findCommand(command)?.limit ?? 'short',
+    announced: !unannounced.has(command),
+  });
 }
 
 /** `drbdsetup COMMAND RESOURCE PEER VOLUME OPTIONS`. */
@@ -128,7 +148,12 @@ export function onPeerDevice(
   vnr: number,
 ): BackEndCall {
   const words = [command, resource.name, nodeIdOf(connection), String(vnr), ...given(settings, command)];
-  return drbdsetupCall({ words, resource: resource.name, limit: findCommand(command)?.limit ?? 'short' });
+  return drbdsetupCall({
+    words,
+    resource: resource.name,
+    limit: findCommand(command)?.limit ?? 'short',
+    announced: !unannounced.has(command),
+  });
 }
 
 export interface OptionsMode {

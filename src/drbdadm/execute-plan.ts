@@ -61,6 +61,8 @@ function seconds(global: GlobalOptions, limit: TimeLimit): number {
 export class PlanExecutor {
   /** Progress mode hides what back ends complain about. */
   quiet = false;
+  /** DRBD_RESOURCE stays set once a call has set it, as the real tool's environment does. */
+  private announced: Readonly<Record<string, string | undefined>> = {};
 
   constructor(private readonly settings: ExecutionSettings) {}
 
@@ -82,12 +84,15 @@ export class PlanExecutor {
     if (settings.dryRun) return { code: 0, errors: '', timedOut: false };
     const limit = seconds(settings.global, call.limit);
     const errors: ErrorOutput = this.quiet && call.errors === 'shown' ? 'hidden' : call.errors;
-    const result = await settings.run(call, { errors, seconds: limit });
+    if (call.environment.DRBD_RESOURCE !== undefined) this.announced = call.environment;
+    const environment = { ...this.announced, ...call.environment };
+    const result = await settings.run({ ...call, environment }, { errors, seconds: limit });
     if (result.timedOut) {
       settings.output.stderr(`Command '${this.plainText(call)}' did not terminate within ${limit} seconds\n`);
       throw new ProgramEnd(20);
     }
-    if (result.code >= 10 && errors === 'shown')
+    // The waits tell their result by their exit code alone.
+    if (result.code >= 10 && errors === 'shown' && call.limit !== 'none')
       settings.output.stderr(`Command '${this.plainText(call)}' terminated with exit code ${result.code}\n`);
     if (result.code === 0 && call.registers !== undefined) settings.register(call);
     return result;
@@ -108,9 +113,10 @@ export class PlanExecutor {
   private async fallBack(step: Extract<Step, { kind: 'fall-back' }>): Promise<number> {
     const first = await this.perform(step.first);
     if (this.settings.dryRun) return this.second(step);
-    if (first.code === 0) return 0;
+    // Killed by a signal counts as success here, too.
+    if (first.code <= 0) return 0;
     if (step.finalCodes.includes(first.code)) {
-      this.settings.output.stderr(first.errors);
+      if (step.shownCodes.includes(first.code)) this.settings.output.stderr(first.errors);
       return first.code;
     }
     return step.second.length === 0 && step.thenComplain === undefined ? first.code : this.second(step);

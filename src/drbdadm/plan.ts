@@ -39,8 +39,9 @@ export type Step =
   | {
       readonly kind: 'fall-back';
       readonly first: BackEndCall;
-      /** Results of `first` whose held messages are shown and which end the step. */
+      /** Results of `first` that end the step, and those of them whose held messages are shown. */
       readonly finalCodes: readonly number[];
+      readonly shownCodes: readonly number[];
       readonly second: readonly BackEndCall[];
       /** The second part ends with this complaint and code 10: a volume has no disk to work on. */
       readonly thenComplain?: string;

@@ -13,12 +13,12 @@ function configuredSize(resource: Resource, volume: Volume): string | undefined 
 function resizeCall(settings: CallSettings, resource: Resource, volume: Volume): BackEndCall {
   const given = matchingTexts(settings.texts, 'resize_cmd');
   const size = configuredSize(resource, volume);
-  const replaced = settings.texts.some((entry) => entry.text.slice(2).startsWith('size'));
   return drbdsetupCall({
     words: [
       'resize',
       String(minorOf(volume)),
-      ...(size === undefined || replaced ? [] : [`--size=${size}`]),
+      // Unlike elsewhere, an option of the command line does not replace this one.
+      ...(size === undefined ? [] : [`--size=${size}`]),
       ...given,
     ],
     resource: resource.name,
@@ -58,7 +58,7 @@ export function checkResizeSteps(scope: VolumeScope): readonly Step[] {
   const offline = hasDisk(volume)
     ? drbdmetaCall(settings, resource, volume, 'check-resize', { limit: 'medium' })
     : 'no-disk';
-  const check = checkCall(resource, volume);
+  const check: BackEndCall = { ...checkCall(resource, volume), errors: 'hidden' };
   return [
     { kind: 'resize', minor: minorOf(volume), size: targetSize(resize), resize, check, wait: false, offline },
   ];

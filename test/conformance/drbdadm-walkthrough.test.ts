@@ -30,8 +30,26 @@ const commands = [
   'invalidate r0',
   'wait-connect r0',
   'verify r0',
-  '-- --overwrite-data-of-peer primary all',
+  'primary --force all',
 ];
+
+test('the old form of a forced promotion means what it says, unlike in the real tool, which drops the words', async () => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'drbdadm-old-form-'));
+  const file = path.join(directory, 'drbd.conf');
+  fs.writeFileSync(file, modern);
+  const answer = await drbdadm('node1', [
+    '-c',
+    file,
+    '-d',
+    '--',
+    '--overwrite-data-of-peer',
+    'primary',
+    'all',
+  ]);
+  expect(answer.stdout).toBe('drbdsetup primary r0 --force\n');
+  expect(answer.stderr).toContain("use 'drbdadm primary --force' instead");
+  fs.rmSync(directory, { recursive: true, force: true });
+});
 
 const present = realToolPresent('walkthrough: drbdadm -d against the real tool');
 

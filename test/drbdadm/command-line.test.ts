@@ -48,9 +48,11 @@ describe('options in any place', () => {
     expect(texts('--', '--overwrite-data-of-peer', 'primary', 'all')).toEqual(['--force']);
     expect(texts('--', '-o', 'primary', 'all')).toEqual(['--force']);
     expect(texts('--', '--overwrite-data-of-peer', 'secondary', 'all')).toEqual(['--overwrite-data-of-peer']);
-    expect(parse('--', '--overwrite-data-of-peer', 'primary', 'all').warnings).toEqual([
-      "'drbdadm -- --overwrite-data-of-peer primary' is deprecated, use 'drbdadm primary --force' instead.",
-    ]);
+    expect(parse('--', '--overwrite-data-of-peer', 'primary', 'all')).toMatchObject({
+      warnings: [
+        "'drbdadm -- --overwrite-data-of-peer primary' is deprecated, use 'drbdadm primary --force' instead.",
+      ],
+    });
   });
 
   test('-W texts come first, then unknown words, then long options', () => {
