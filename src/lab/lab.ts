@@ -14,6 +14,8 @@ export interface Lab {
   readonly directory: string;
   readonly configFile: string;
   readonly hosts: readonly LabHost[];
+  /** The topmost directory that did not exist before; it goes with the lab. */
+  readonly madeFrom?: string;
 }
 
 export class LabError extends Error {}
@@ -72,8 +74,13 @@ export async function createLab(plan: LabPlan): Promise<Lab> {
     const address = addresses[index] ?? '';
     return { name, directory: home, runDirectory, disk: path.join(home, 'disk'), address, port };
   });
-  const lab: Lab = { directory, configFile: path.join(directory, 'drbd.conf'), hosts };
-  fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const madeFrom = fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const lab: Lab = {
+    directory,
+    configFile: path.join(directory, 'drbd.conf'),
+    hosts,
+    ...(madeFrom === undefined ? {} : { madeFrom }),
+  };
   // First what `destroyLab` needs, so that whatever follows can be undone.
   fs.writeFileSync(path.join(directory, stateFile), `${JSON.stringify(lab, null, 2)}\n`);
   fs.writeFileSync(lab.configFile, plan.configuration(hosts));
@@ -87,10 +94,14 @@ export async function destroyLab(lab: Lab): Promise<void> {
   for (const host of lab.hosts) fs.rmSync(host.directory, { recursive: true, force: true });
   fs.rmSync(lab.configFile, { force: true });
   fs.rmSync(path.join(lab.directory, stateFile), { force: true });
-  try {
-    fs.rmdirSync(lab.directory);
-  } catch {
-    // Somebody put files of his own there.
+  const top = lab.madeFrom ?? lab.directory;
+  for (let folder = lab.directory; folder.startsWith(top); folder = path.dirname(folder)) {
+    try {
+      fs.rmdirSync(folder);
+    } catch {
+      // Somebody put files of his own there.
+      return;
+    }
   }
 }
 

@@ -21,6 +21,7 @@ import { parseSize } from './size-text';
 declare const __UDRBD_VERSION__: string | undefined;
 const SMALLEST_DISK = 4 * 1024 * 1024;
 const MOST_HOSTS = 16;
+const shell = process.env.SHELL ?? '/bin/sh';
 
 interface Place {
   readonly dir: string;
@@ -134,11 +135,8 @@ function describe(): Command {
     .option(...place)
     .passThroughOptions()
     .action(async (name: string, words: readonly string[], options: Place) => {
-      process.exitCode = await labExec(
-        name,
-        words.length > 0 ? words : [process.env.SHELL ?? '/bin/sh'],
-        options,
-      );
+      const command = words[0] === '--' ? words.slice(1) : words;
+      process.exitCode = await labExec(name, command.length > 0 ? command : [shell], options);
     });
   lab
     .command('status')
