@@ -7,15 +7,22 @@ export interface CallResult {
   readonly code: number;
   /** Standard error, if it was held. */
   readonly errors: string;
+  /** Standard output, if it was held. */
+  readonly output: string;
   /** It did not finish within its time limit and nothing was suppressed: the program ends. */
   readonly timedOut: boolean;
 }
 
-/** Runs one call. `seconds` 0: no limit. */
-export type CallRunner = (
-  call: BackEndCall,
-  settings: { readonly errors: ErrorOutput; readonly seconds: number },
-) => Promise<CallResult>;
+export interface RunSettings {
+  readonly errors: ErrorOutput;
+  /** Time limit; 0: none. */
+  readonly seconds: number;
+  /** Keep standard output instead of showing it. */
+  readonly holdOutput?: boolean;
+}
+
+/** Runs one call. */
+export type CallRunner = (call: BackEndCall, settings: RunSettings) => Promise<CallResult>;
 
 /** What an in-process back end is given. Texts are byte strings. */
 export interface InProcessIo {
@@ -64,7 +71,7 @@ function startTimer(seconds: number): Timer {
 export async function runInProcess(
   tool: InProcessTool,
   call: BackEndCall,
-  settings: { readonly errors: ErrorOutput; readonly seconds: number },
+  settings: RunSettings,
   io: Omit<InProcessIo, 'programName'>,
 ): Promise<CallResult> {
   let held = '';
@@ -74,7 +81,11 @@ export async function runInProcess(
   };
   const env = callEnvironment(io.env, call.environment);
   const timer = startTimer(settings.seconds);
-  const stdout = (text: string): void => io.stdout(text);
+  let output = '';
+  const stdout = (text: string): void => {
+    if (settings.holdOutput === true) output += text;
+    else io.stdout(text);
+  };
   const { stdin, readLine } = io;
   const work = tool(decodeWords(call.words), {
     stdout,
@@ -86,22 +97,22 @@ export async function runInProcess(
   });
   const result = await Promise.race([work, timer.expired]);
   timer.stop();
-  if (result !== 'expired') return { code: result, errors: held, timedOut: false };
-  return { code: 256, errors: held, timedOut: settings.errors === 'shown' };
+  if (result !== 'expired') return { code: result, errors: held, output, timedOut: false };
+  return { code: 256, errors: held, output, timedOut: settings.errors === 'shown' };
 }
 
 /** Runs a program, found through PATH unless `file` has a slash. Its standard output is ours. */
 export async function runProgram(
   file: string,
   call: BackEndCall,
-  settings: { readonly errors: ErrorOutput; readonly seconds: number },
+  settings: RunSettings,
   io: { readonly stderr: (text: string) => void; readonly env: NodeJS.ProcessEnv },
 ): Promise<CallResult> {
   const { execa } = await import('execa');
   const shown = settings.errors === 'shown';
   const result = await execa(file, decodeWords(call.words), {
     stdin: 'inherit',
-    stdout: 'inherit',
+    stdout: settings.holdOutput === true ? 'pipe' : 'inherit',
     stderr: shown ? 'inherit' : settings.errors === 'held' ? 'pipe' : 'ignore',
     env: callEnvironment(io.env, call.environment),
     extendEnv: false,
@@ -111,9 +122,11 @@ export async function runProgram(
     ...(settings.seconds > 0 ? { timeout: settings.seconds * 1000, killSignal: 'SIGKILL' as const } : {}),
   });
   const errors = typeof result.stderr === 'string' ? result.stderr : '';
-  if (result.timedOut) return { code: 256, errors, timedOut: shown };
-  if (result.exitCode !== undefined) return { code: result.exitCode, errors, timedOut: false };
-  if (result.signal !== undefined) return { code: -1, errors, timedOut: false };
+  const output = typeof result.stdout === 'string' ? result.stdout : '';
+  const ended = { errors, output, timedOut: false };
+  if (result.timedOut) return { ...ended, code: 256, timedOut: shown };
+  if (result.exitCode !== undefined) return { ...ended, code: result.exitCode };
+  if (result.signal !== undefined) return { ...ended, code: -1 };
   if (shown) io.stderr('Can not exec\n');
-  return { code: 20, errors, timedOut: false };
+  return { ...ended, code: 20 };
 }

@@ -81,7 +81,7 @@ export class PlanExecutor {
   private async perform(call: BackEndCall, printed = true): Promise<CallResult> {
     const { settings } = this;
     if (printed && (settings.dryRun || settings.verbose)) this.print(call);
-    if (settings.dryRun) return { code: 0, errors: '', timedOut: false };
+    if (settings.dryRun) return { code: 0, errors: '', output: '', timedOut: false };
     const limit = seconds(settings.global, call.limit);
     const errors: ErrorOutput = this.quiet && call.errors === 'shown' ? 'hidden' : call.errors;
     if (call.environment.DRBD_RESOURCE !== undefined) this.announced = call.environment;
@@ -184,8 +184,9 @@ export class PlanExecutor {
       this.settings.output.stderr(`${size.message}\n`);
       throw new ProgramEnd(20);
     }
-    const known = await this.settings.run(step.readUuid, { errors: 'held', seconds: 0 });
-    if (known.code === 0) return 0;
+    const quiet = { errors: 'hidden', seconds: 0, holdOutput: true } as const;
+    const known = await this.settings.run(step.readUuid, quiet);
+    if (known.code === 0 && /[1-9a-f]/i.test(known.output)) return 0;
     const uuid = randomBytes(8).toString('hex').toUpperCase();
     return this.code({ ...step.writeUuid, words: [...step.writeUuid.words, uuid] });
   }
