@@ -193,6 +193,8 @@ export class EnginePeerActions implements PeerActions {
       peerDevice.reconcileInjectCurrentUuid = false;
       peerDevice.reconciliationResync = false;
       peerDevice.resyncAgain = 0;
+      peerDevice.rsSourceMissedEnd = false;
+      peerDevice.rsPeerMissedEnd = false;
     }
     wakeStateWaiters(resource);
     evaluateFencing(connection);

@@ -28,6 +28,11 @@ export function detectFinishedResyncs(peerDevice: PeerDevice): boolean {
   const equal =
     !peerIsTarget && !weAreTarget && sameUuid(resolvedCurrentUuid(device, peerDevice), uuids.currentUuid);
   if (peerDevice.now.repl === ReplicationState.Off && equal) return detectMissedEnds(peerDevice, uuids);
+  // What was missed concerned the handshake that is over.
+  if (peerDevice.now.repl !== ReplicationState.Off) {
+    peerDevice.rsSourceMissedEnd = false;
+    peerDevice.rsPeerMissedEnd = false;
+  }
   return detectEnds(peerDevice, uuids, equal);
 }
 
