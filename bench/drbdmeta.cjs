@@ -29,7 +29,7 @@ function run(tool, words, options = []) {
   const output = fs.openSync(path.join(folder, 'out'), 'w');
   const measured = [
     '-f',
-    '%M',
+    '%M %U %S',
     '-o',
     path.join(folder, 'rss'),
     ...tool,
@@ -53,8 +53,10 @@ function run(tool, words, options = []) {
   fs.closeSync(output);
   const seconds = Number(process.hrtime.bigint() - started) / 1e9;
   if (result.status !== 0) throw new Error(`${tool.at(-1)} ${words.join(' ')}: status ${result.status}`);
-  const rss = hasTime ? Number(fs.readFileSync(path.join(folder, 'rss'), 'latin1')) / 1024 : NaN;
-  return { seconds, rss };
+  const [kib, user, system] = hasTime
+    ? fs.readFileSync(path.join(folder, 'rss'), 'latin1').split(/\s+/).map(Number)
+    : [NaN, NaN, NaN];
+  return { seconds, cpu: user + system, rss: kib / 1024 };
 }
 
 function blank(size) {
@@ -135,26 +137,29 @@ function measure(name, size, peers, prepare, words, options) {
   ]) {
     if (who === 'theirs' && name.startsWith('dump') && place.bitmap * peers > REFERENCE_LIMIT) continue;
     const list = [];
+    const cpu = [];
     for (let i = 0; i < RUNS; i++) {
       prepare(place);
       const result = run(tool, words, options);
       list.push(result.seconds);
+      cpu.push(result.cpu);
       if (who === 'ours') rss = Math.max(rss, result.rss);
     }
     times[who] = median(list);
+    times[`${who}Cpu`] = median(cpu);
   }
   const ratio = times.theirs === undefined ? '-' : `${(times.theirs / times.ours).toFixed(1)}x`;
   const cell = (value) => (value === undefined ? '-' : value.toFixed(3)).padStart(9);
   process.stdout.write(
     `${String(Math.round(size / GIB)).padStart(6)} GiB  P=${String(peers).padEnd(3)} ${name.padEnd(18)}` +
-      `${cell(times.theirs)} s ${cell(times.ours)} s ${ratio.padStart(7)} ${Math.round(rss)} MiB\n`,
+      `${cell(times.theirs)} s ${cell(times.ours)} s ${ratio.padStart(7)}  cpu${cell(times.theirsCpu)} s${cell(times.oursCpu)} s  ${Math.round(rss)} MiB\n`,
   );
   return { name, size, peers, ...times, rss };
 }
 
 function main() {
   process.stdout.write(
-    `${os.cpus().length} CPUs, Node ${process.versions.node}, median of ${RUNS}; reference / ours / gain / our memory\n`,
+    `${os.cpus().length} CPUs, Node ${process.versions.node}, median of ${RUNS}; reference / ours / gain / CPU time of both / our memory\n`,
   );
   const rows = [];
   for (const size of SIZES) {
@@ -162,7 +167,8 @@ function main() {
       const create = ['create-md', String(peers)];
       const made = (flags) => (place) => {
         blank(size);
-        run(OURS, create);
+        // As the reference makes it: with zeros written, not with holes.
+        run(THEIRS, create);
         grow(place, flags);
       };
       rows.push(measure('create-md', size, peers, () => blank(size), create));

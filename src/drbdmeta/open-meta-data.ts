@@ -108,8 +108,12 @@ export function openDevice(tool: Tool): MetaDevice {
   }
   if (store.sectorSize === undefined && !options.quiet && !plainFile)
     io.stderr('ioctl(md_fd, BLKSSZGET) returned -1, assuming hard_sect_size is 512 Byte\n');
+  if (!store.isBlockDevice && !store.isPlainFile) {
+    store.close();
+    return refuse(20, 'ioctl(,BLKGETSIZE64,) failed: Inappropriate ioctl for device\n');
+  }
   const device = new MetaDevice(tool, store, tool.minor >= 0 ? 4 : 3);
-  if (tool.format !== 'v06') checkSize(tool, device.size);
+  checkSize(tool, device.size);
   return device;
 }
 
@@ -127,8 +131,8 @@ function checkSize(tool: Tool, size: number): void {
 
 /** Opens, reads and judges. Prints what the reference prints when the stored size is too big. */
 export function openMetaData(tool: Tool): MetaData {
+  if (tool.format === 'v06') return openCounterFile(tool);
   const device = openDevice(tool);
-  if (tool.format === 'v06') return openCounterFile(tool, device);
   const at = superblockByte(device.size, tool.index);
   const raw = readSuperblock(tool, device, at);
   const record = decodeRecord(tool.format, raw);
@@ -153,14 +157,35 @@ export function openMetaData(tool: Tool): MetaData {
   };
 }
 
-function openCounterFile(tool: Tool, device: MetaDevice): MetaData {
+/** The file of v06; if it cannot be opened there is just no meta data. */
+function openCounterFile(tool: Tool): MetaData {
   const raw = new Uint8Array(COUNTER_FILE_06_BYTES);
-  device.read('v06_md_disk_to_cpu', raw, 0);
+  let store = NOTHING;
+  try {
+    store = tryOpen(tool, false, false);
+  } catch (error) {
+    tool.io.stderr(`open(${tool.deviceName}) failed: ${errorText(error)}\n`);
+  }
+  const device = new MetaDevice(tool, store, 3);
+  if (store !== NOTHING) device.read('v06_md_disk_to_cpu', raw, 0);
   const record = decodeRecord('v06', raw);
-  const found = isValid(tool, record, raw, device.size) ? 'valid' : 'none';
+  const found = store !== NOTHING && isValid(tool, record, raw, device.size) ? 'valid' : 'none';
   const layout = layoutOf(tool, record, device.size);
   return { device, found, record, layout, raw, lastKnown: undefined, superblockWritten: false };
 }
+
+const NOTHING: BlockStore = {
+  size: 0,
+  isBlockDevice: false,
+  isPlainFile: false,
+  sectorSize: undefined,
+  read: () => 0,
+  write: () => 0,
+  zeroOut: () => false,
+  punchHole: () => false,
+  flush: () => undefined,
+  close: () => undefined,
+};
 
 function readSuperblock(tool: Tool, device: MetaDevice, at: number): Uint8Array {
   const raw = new Uint8Array(SUPERBLOCK_BYTES);

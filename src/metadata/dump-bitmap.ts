@@ -76,7 +76,7 @@ export class BitmapSlotPrinter {
       this.repeated = segment.words === undefined ? segment.value : (segment.words[k] ?? 0);
       if ((this.maxPeers * (at / 8)) % 8 === 0)
         this.writer.text(`\n   # at ${(128 * at * this.maxPeers) % 2 ** 39}kB\n   `);
-      else this.writer.text('\n   ');
+      else this.writer.startLine();
     }
     return equalFrom(segment, k, this.repeated);
   }

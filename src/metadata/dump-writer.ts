@@ -48,6 +48,13 @@ export class DumpWriter {
     this.length = length + 20;
   }
 
+  /** A new line with three blanks, before every eight words. */
+  startLine(): void {
+    if (this.length >= PIECE) this.end();
+    this.view.setUint32(this.length, 0x2020200a, true);
+    this.length += 4;
+  }
+
   end(): void {
     if (this.length > 0) this.flush(this.bytes.subarray(0, this.length));
     this.length = 0;

@@ -7,6 +7,8 @@ import { goldenImages, goldenRegion, goldenText, type GoldenImage } from '../met
 import { Random } from './generated-images';
 import { runHere, ScratchHost } from './scratch-host';
 
+jest.setTimeout(180_000);
+
 const scratch = new ScratchHost();
 afterAll(() => scratch.remove());
 

@@ -12,6 +12,8 @@ import { type BlockStore } from '../../src/drbdmeta/block-store';
 import { goldenText } from '../metadata/golden-images';
 import { runHere, ScratchHost } from './scratch-host';
 
+jest.setTimeout(180_000);
+
 const scratch = new ScratchHost();
 afterAll(() => scratch.remove());
 const argv = (...words: string[]) => ['--force', '-', 'v09', 'disk.img', 'internal', ...words];

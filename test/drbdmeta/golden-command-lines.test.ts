@@ -5,6 +5,8 @@ import zlib from 'node:zlib';
 import { goldenFolder, goldenImages, goldenRegion } from '../metadata/golden-images';
 import { runHere, ScratchHost } from './scratch-host';
 
+jest.setTimeout(180_000);
+
 interface GoldenResult {
   readonly rc: number;
   readonly stdout: string;

@@ -2,6 +2,8 @@ import fs from 'node:fs';
 import { goldenImages, goldenRegion, goldenText, type GoldenImage } from '../metadata/golden-images';
 import { runHere, ScratchHost, type RunResult } from './scratch-host';
 
+jest.setTimeout(180_000);
+
 const scratch = new ScratchHost();
 afterAll(() => scratch.remove());
 const images = goldenImages();

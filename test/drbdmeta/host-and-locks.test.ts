@@ -3,6 +3,8 @@ import path from 'node:path';
 import { realHost } from '../../src/drbdmeta/host';
 import { runHere, ScratchHost } from './scratch-host';
 
+jest.setTimeout(180_000);
+
 const scratch = new ScratchHost();
 afterAll(() => scratch.remove());
 const argv = (...words: string[]) => ['--force', '7', 'v09', 'disk.img', 'internal', ...words];

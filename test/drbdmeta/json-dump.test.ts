@@ -3,6 +3,8 @@ import { goldenImages, goldenRegion } from '../metadata/golden-images';
 import { Random, randomBitmap, randomGeometry, layoutFor, meaningfulBitmapBytes } from './generated-images';
 import { runHere, ScratchHost } from './scratch-host';
 
+jest.setTimeout(180_000);
+
 const scratch = new ScratchHost();
 afterAll(() => scratch.remove());
 

@@ -17,6 +17,8 @@ import {
 } from './generated-images';
 import { runHere, ScratchHost } from './scratch-host';
 
+jest.setTimeout(180_000);
+
 const scratch = new ScratchHost();
 afterAll(() => scratch.remove());
 

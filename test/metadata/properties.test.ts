@@ -28,6 +28,8 @@ import { decodeRecord, encodeRecord, type Format, type MetaRecord } from '../../
 import { findDefect } from '../../src/metadata/superblock-check';
 import { decodeSuperblock09, encodeSuperblock09 } from '../../src/metadata/superblock-09';
 
+jest.setTimeout(180_000);
+
 const block = fc.uint8Array({ minLength: 4096, maxLength: 4096 });
 const formats: readonly Format[] = ['v06', 'v07', 'v08', 'v09'];
 
