@@ -8,6 +8,7 @@ import {
   markDirty,
   pushHistory,
   setBitmapUuid,
+  setBitmapUuidWithHistory,
   setCurrentUuid,
   slotOf,
   superblockOf,
@@ -58,8 +59,9 @@ export function finishResyncAsTarget(peerDevice: PeerDevice): NodeMask {
     if ((flags & (PeerFlag.HAVE_BITMAP | PeerFlag.NODE_EXISTS)) === 0) continue;
     const atSource = node === peerDevice.peerNodeId ? 0n : (uuids.bitmapUuids[node] ?? 0n);
     if (atSource === 0n || isOnCurrent(peerDevice, node)) {
-      if (bitmapUuid !== 0n) setBitmapUuid(device, node, 0n);
-    } else if (bitmapUuid !== peerDevice.rsStartUuid) {
+      if (bitmapUuid !== 0n) setBitmapUuidWithHistory(device, node, 0n);
+    } else if (bitmapUuid === 0n) {
+      // A slot in use counts from an older generation already: recorded kernels leave it alone.
       setBitmapUuid(device, node, peerDevice.rsStartUuid);
       behind |= nodeBit(node);
     }

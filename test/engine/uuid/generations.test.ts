@@ -299,3 +299,18 @@ describe('identifiers from a peer', () => {
     expect(device.now.disk).toBe(DiskState.Outdated);
   });
 });
+
+test('the end of a resync as target keeps slots that count from an older generation', () => {
+  const world = new World();
+  const resource = buildResource(world, { peers: ['b', 'c'] });
+  const device = firstDevice(resource);
+  attachBacking(device, DiskState.Inconsistent, 0x6300n);
+  const source = peerDeviceNamed(resource, 'b');
+  place(source, ConnectionState.Connected, SyncTarget, DiskState.UpToDate);
+  source.uuids = peerUuids(0x4500n);
+  source.uuids.bitmapUuids[2] = 0x5e00n;
+  setSlot(device, 2, 0x5e00n);
+  noteResyncStart(source);
+  finishResyncAsTarget(source);
+  expect(slot(device, 2)).toBe(0x5e00n);
+});
