@@ -1,8 +1,7 @@
 /** The door for control requests: one function per command. */
 import { type ControlRequest } from '../../control/contract/requests';
-import { ErrorCode } from '../../control/contract/codes';
 import { type Host } from '../host';
-import { type Answer, refuse } from './answer';
+import { type Answer } from './answer';
 import {
   attachMinor,
   changeDiskOptions,
@@ -30,6 +29,7 @@ import {
   newResource,
   renameResource,
 } from './resource-requests';
+import { resize } from './resize-request';
 import { setRoleRequest } from './role-requests';
 
 /** `answer` is called exactly once, possibly much later. */
@@ -59,7 +59,7 @@ export function handleRequest(host: Host, request: ControlRequest, answer: Answe
     case 'detach':
       return detachMinor(host, request, answer);
     case 'resize':
-      return answer(refuse(ErrorCode.InvalidRequest, 'resize is not supported by this engine yet'));
+      return resize(host, request, answer);
     case 'new-current-uuid':
       return newCurrentUuidRequest(host, request, answer);
     case 'invalidate':

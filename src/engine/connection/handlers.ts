@@ -8,7 +8,7 @@ import { describeFault } from '../../wire/fault';
 import { type Connection, type PeerDevice } from '../objects';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
-import { onPrepare, onTwopcReply, onVerdict } from '../twopc/participant';
+import { onPrepare, onPrepareResize, onTwopcReply, onVerdict } from '../twopc/participant';
 import { onProtocol, onProtocolUpdate } from './agree';
 import { onPing, onPingAck } from './keep-alive';
 import {
@@ -127,7 +127,11 @@ const connectionHandlers: readonly [PacketName, ConnectionHandler][] = [
   onConnection('P_DISCONNECT', receiveDisconnect),
   onConnection('P_PING', always(onPing)),
   onConnection('P_PING_ACK', always(onPingAck)),
-  onConnection('P_TWOPC_PREPARE', always(onPrepare)),
+  onConnection(
+    'P_TWOPC_PREPARE',
+    always((connection, packet) => onPrepare(connection, packet)),
+  ),
+  onConnection('P_TWOPC_PREP_RSZ', always(onPrepareResize)),
   onConnection('P_TWOPC_COMMIT', always(onVerdict)),
   onConnection('P_TWOPC_ABORT', always(onVerdict)),
   onConnection('P_TWOPC_YES', always(onTwopcReply)),

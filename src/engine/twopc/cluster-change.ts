@@ -1,6 +1,7 @@
 /** What a voluntary change is to the coordinator: how to edit the state, and what to tell the peers. */
 import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
-import { type Connection, type Resource } from '../objects';
+import { type NodeMask } from '../node-mask';
+import { type Connection, type Device, type Resource } from '../objects';
 import { type ChangeOptions } from '../state/change-options';
 import { type ChangeWord, changedField } from './change-words';
 import { type ClusterOutcome } from './twopc-state';
@@ -10,8 +11,21 @@ import { type ClusterOutcome } from './twopc-state';
  */
 export type ChangePhase = 'prepare' | 'local' | 'commit';
 
+/** A size change (engine.md 7.5). Sizes in sectors. */
+export interface ResizePlan {
+  readonly device: Device;
+  /** 0: as large as possible. */
+  readonly userSize: number;
+  readonly ddsFlags: number;
+  /** Nobody is there to be asked. */
+  alone(): void;
+  agreed(size: number, diskfulPrimaries: NodeMask): void;
+}
+
 export interface ClusterChange {
-  readonly kind: 'change' | 'connect' | 'disconnect' | 'empty' | 'primary-resume';
+  readonly kind: 'change' | 'connect' | 'disconnect' | 'empty' | 'primary-resume' | 'resize';
+  /** With kind `resize`: a size is agreed on, no state is changed. */
+  readonly resize?: ResizePlan;
   readonly options: Omit<ChangeOptions, 'prepare' | 'prepared' | 'twopc'>;
   /** Of the header; NO_VOLUME for what concerns the resource or a connection. */
   readonly volume: number;

@@ -8,7 +8,8 @@ import { type TimerHandle } from '../ports';
 import { resourceHasAccessibleData } from './resource-view';
 import { changeState } from '../state/transaction';
 import { type ChangeWord, changedField, describeChange, EMPTY_CHANGE } from './change-words';
-import { type ClusterChange, isClusterWide, localLast } from './cluster-change';
+import { isDiskfulPrimary, maximumSize } from '../admin/cluster-resize';
+import { type ClusterChange, isClusterWide, localLast, type ResizePlan } from './cluster-change';
 import { anyVote, type ClusterOutcome, emptyOutcome, type Vote, type Votes } from './twopc-state';
 import { type PacketOf } from '../../wire/packets';
 import { TWOPC_FLAG } from '../../wire/twopc';
@@ -60,6 +61,11 @@ export class LocalTransaction {
   begin(): void {
     if (this.finished) return;
     const { twopc } = this.resource;
+    if (this.change.resize !== undefined) {
+      if (twopc.remote !== undefined) this.waitForRemote();
+      else this.prepare();
+      return;
+    }
     let clusterWide = false;
     const { options } = this.change;
     const code = changeState(this.resource, { ...options, prepare: true }, () => {
@@ -120,8 +126,7 @@ export class LocalTransaction {
     }
     const peers = resource.connections.filter((connection) => hasNode(reach, connection.peerNodeId));
     if (peers.length === 0) return this.commitLocally('local');
-    const text = describeChange(resource.nodeId, target?.peerNodeId ?? -1, this.word);
-    logLine(resource, 'info', `Preparing cluster-wide state change ${this.tid}: ${text}`);
+    this.logPreparing();
     this.preparing = true;
     if (target !== undefined) {
       target.link.handshakeReady = target.peerDevices.length === 0;
@@ -131,7 +136,7 @@ export class LocalTransaction {
     }
     for (const peer of peers) {
       this.votes.set(peer, 'pending');
-      peer.link.sendData({ type: 'P_TWOPC_PREPARE', ...this.request(complement(reach)), ...this.word });
+      this.sendPrepare(peer, complement(reach));
       resource.host.peerActions.pingPeer(peer, () => undefined);
     }
     this.timer = ports.scheduler.after(resource.options.twopcTimeout * 100, {
@@ -141,6 +146,29 @@ export class LocalTransaction {
     this.evaluate();
   }
 
+  private logPreparing(): void {
+    const { resource, change, tid } = this;
+    const plan = change.resize;
+    if (plan === undefined) {
+      const text = describeChange(resource.nodeId, change.target?.peerNodeId ?? -1, this.word);
+      logLine(resource, 'info', `Preparing cluster-wide state change ${tid}: ${text}`);
+      return;
+    }
+    const own = maximumSize(plan.device);
+    this.outcome.weakNodes = BigInt(own);
+    if (isDiskfulPrimary(plan.device)) this.outcome.primaryNodes = ownNode(resource);
+    const sizes = `local_max_size = ${own / 2} KB, user_cap = ${plan.userSize / 2} KB`;
+    logLine(plan.device, 'info', `Preparing cluster-wide size change ${tid} (${sizes})`);
+  }
+  private sendPrepare(peer: Connection, nodesToReach: NodeMask): void {
+    const { resize } = this.change;
+    const request = this.request(nodesToReach);
+    if (resize === undefined) peer.link.sendData({ type: 'P_TWOPC_PREPARE', ...request, ...this.word });
+    else {
+      const { userSize, ddsFlags } = resize;
+      peer.link.sendData({ type: 'P_TWOPC_PREP_RSZ', ...request, userSize, ddsFlags });
+    }
+  }
   private request(nodesToReach: NodeMask): {
     volume: number;
     tid: number;
@@ -180,7 +208,8 @@ export class LocalTransaction {
       this.outcome.reachable |= reply.reachableNodes;
     }
     this.outcome.primaryNodes |= reply.primaryNodes;
-    this.outcome.weakNodes |= reply.weakNodes;
+    if (this.change.resize === undefined) this.outcome.weakNodes |= reply.weakNodes;
+    else if (reply.weakNodes < this.outcome.weakNodes) this.outcome.weakNodes = reply.weakNodes;
   }
   /** A neighbour that owed an answer is gone (engine.md 7.4). */
   onConnectionLost(connection: Connection): void {
@@ -220,6 +249,8 @@ export class LocalTransaction {
     this.preparing = false;
     this.timer?.cancel();
     let code = proposed;
+    const { resize } = this.change;
+    if (code === StateCode.ClusterWideSuccess && resize !== undefined) return this.concludeResize(resize);
     if (code === StateCode.ClusterWideSuccess) code = this.checkOutcome();
     if (code < StateCode.Success) {
       this.sendVerdict('P_TWOPC_ABORT');
@@ -228,6 +259,23 @@ export class LocalTransaction {
       return;
     }
     this.commitCluster();
+  }
+  /** The smallest of the maximum sizes counts, unless the operator wants less (engine.md 7.5). */
+  private concludeResize(plan: ResizePlan): void {
+    const { device, userSize } = plan;
+    const maximum = Number(this.outcome.weakNodes);
+    const size = userSize > 0 ? Math.min(userSize, maximum) : maximum;
+    const what = `cluster-wide size change ${this.tid} (${this.elapsed()}ms)`;
+    if (size === device.size) {
+      this.sendVerdict('P_TWOPC_ABORT');
+      logLine(device, 'info', `Aborting ${what} size unchanged`);
+      return this.finish(StateCode.NothingToDo);
+    }
+    logLine(device, 'info', `Committing ${what}`);
+    this.outcome.reachable = BigInt(size);
+    this.sendVerdict('P_TWOPC_COMMIT');
+    plan.agreed(size, this.outcome.primaryNodes);
+    this.finish(StateCode.ClusterWideSuccess);
   }
   private elapsed(): number {
     return Math.round(this.resource.host.ports.scheduler.now() - this.startedAt);
@@ -318,7 +366,8 @@ export class LocalTransaction {
     const { outcome, resource } = this;
     const capable = outcome.primaryNodes === NO_NODES || outcome.weakNodes !== NO_NODES;
     const request = this.request(complement(this.reachImmediately()));
-    const flags = capable ? request.flags : request.flags | TWOPC_FLAG.PRI_INCAPABLE;
+    const { resize } = this.change;
+    const flags = capable || resize ? request.flags : request.flags | TWOPC_FLAG.PRI_INCAPABLE;
     for (const [peer, vote] of this.votes) {
       if (vote === 'pending' && !peer.link.up) continue;
       const toTarget = this.change.kind === 'disconnect' && peer === this.change.target;
@@ -334,7 +383,11 @@ export class LocalTransaction {
   }
 
   private commitLocally(phase: 'local'): void {
-    const { options } = this.change;
+    const { options, resize } = this.change;
+    if (resize !== undefined) {
+      resize.alone();
+      return this.finish(StateCode.Success);
+    }
     const code = changeState(this.resource, options, () => this.change.edit(phase, undefined));
     this.finish(code);
   }

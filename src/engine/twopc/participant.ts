@@ -1,9 +1,10 @@
 /** The side of a two-phase commit that is asked (engine.md 7.3). */
 import { StateCode, stateCodeText } from '../../control/contract/codes';
-import { ConnectionState, DiskState, Role } from '../../control/contract/states';
+import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { NO_VOLUME } from '../../wire/features';
 import { type PacketOf } from '../../wire/packets';
-import { commitReachableNodes, TWOPC_FLAG } from '../../wire/twopc';
+import { commitReachableNodes, commitResize, TWOPC_FLAG } from '../../wire/twopc';
+import { applyAgreedSize, isDiskfulPrimary, maximumSize } from '../admin/cluster-resize';
 import { complement, hasNode, NO_NODES, nodeBit, type NodeMask } from '../node-mask';
 import { type Connection, directlyConnected, ownNode, type Resource } from '../objects';
 import { type TimerHandle } from '../ports';
@@ -16,6 +17,7 @@ import { resourceHasAccessibleData } from './resource-view';
 import { anyVote, emptyOutcome, MAX_SEEN_ABORTS, type Vote, type Votes } from './twopc-state';
 
 type Prepare = PacketOf<'P_TWOPC_PREPARE'>;
+type PrepareResize = PacketOf<'P_TWOPC_PREP_RSZ'>;
 type Verdict = PacketOf<'P_TWOPC_COMMIT'> | PacketOf<'P_TWOPC_ABORT'>;
 type Reply = PacketOf<'P_TWOPC_YES'> | PacketOf<'P_TWOPC_NO'> | PacketOf<'P_TWOPC_RETRY'>;
 type ReplyType = Reply['type'];
@@ -41,6 +43,8 @@ export class RemoteTransaction {
     parent: Connection,
     /** The direct, concerned connection to the initiator; undefined: far away. */
     readonly affected: Connection | undefined,
+    /** A size is agreed on: `packet` then changes nothing. */
+    readonly resize?: PrepareResize,
   ) {
     this.parents.push(parent);
     this.word = inReceiversView(packet);
@@ -89,7 +93,12 @@ function reply(
 
 // --- packets
 
-export function onPrepare(from: Connection, packet: Prepare): void {
+/** A size change travels and is answered as every other transaction; only its contents differ (engine.md 7.5). */
+export function onPrepareResize(from: Connection, packet: PrepareResize): void {
+  onPrepare(from, { ...packet, type: 'P_TWOPC_PREPARE', mask: 0, value: 0 }, packet);
+}
+
+export function onPrepare(from: Connection, packet: Prepare, resize?: PrepareResize): void {
   const { resource } = from;
   const { twopc } = resource;
   const running = twopc.remote;
@@ -108,7 +117,7 @@ export function onPrepare(from: Connection, packet: Prepare): void {
     local.yieldTo();
   }
   if (twopc.seenAborts.delete(keyOf(packet))) return;
-  accept(from, packet);
+  accept(from, packet, resize);
 }
 
 function reject(from: Connection, packet: Prepare, because: number): void {
@@ -164,7 +173,8 @@ export function onTwopcReply(from: Connection, packet: Reply): void {
   if (vote === 'yes') {
     running.outcome.reachable |= packet.reachableNodes;
     running.outcome.primaryNodes |= packet.primaryNodes;
-    running.outcome.weakNodes |= packet.weakNodes;
+    if (running.resize === undefined) running.outcome.weakNodes |= packet.weakNodes;
+    else if (packet.weakNodes < running.outcome.weakNodes) running.outcome.weakNodes = packet.weakNodes;
   }
   answerIfReady(running);
 }
@@ -183,10 +193,10 @@ function affectedConnection(resource: Resource, packet: Prepare): Connection | u
   return direct;
 }
 
-function accept(from: Connection, packet: Prepare): void {
+function accept(from: Connection, packet: Prepare, resize?: PrepareResize): void {
   const { resource } = from;
   const affected = affectedConnection(resource, packet);
-  const remote = new RemoteTransaction(resource, packet, from, affected);
+  const remote = new RemoteTransaction(resource, packet, from, affected, resize);
   resource.twopc.remote = remote;
   remote.timer = resource.host.ports.scheduler.after(resource.options.twopcTimeout * 100, {
     onTimer: () => {
@@ -209,8 +219,11 @@ function accept(from: Connection, packet: Prepare): void {
     remote.outcome.primaryNodes |= ownNode(resource);
     if (resourceHasAccessibleData(resource)) remote.outcome.weakNodes |= complement(reachable);
   }
-  const text = describeChange(packet.initiatorNodeId, packet.targetNodeId, packet);
-  logLine(resource, 'info', `Preparing remote state change ${packet.tid}: ${text}`);
+  if (resize !== undefined) prepareResize(remote, from);
+  else {
+    const text = describeChange(packet.initiatorNodeId, packet.targetNodeId, packet);
+    logLine(resource, 'info', `Preparing remote state change ${packet.tid}: ${text}`);
+  }
   if (remote.isConnect && affected !== undefined) {
     affected.link.handshakeReady = affected.peerDevices.length === 0;
     affected.link.handshakeRetry = false;
@@ -224,9 +237,48 @@ function accept(from: Connection, packet: Prepare): void {
   answerIfReady(remote);
 }
 
+/** The answer carries our maximum size and, in place of the Primaries, those with a disk (wire-protocol.md 13.2). */
+function prepareResize(remote: RemoteTransaction, from: Connection): void {
+  const { resource, packet, outcome } = remote;
+  const device = resource.volume(packet.volume);
+  const maximum = device === undefined ? undefined : maximumSize(device);
+  outcome.weakNodes = BigInt(maximum ?? 0);
+  outcome.primaryNodes = device && isDiskfulPrimary(device) ? ownNode(resource) : NO_NODES;
+  const text = `Preparing remote state change ${packet.tid} (local_max_size = ${(maximum ?? 0) / 2} KiB)`;
+  logLine(from, 'info', text);
+}
+function voteOnResize({ resource, packet }: RemoteTransaction): Vote {
+  const device = resource.volume(packet.volume);
+  if (device === undefined) return 'no';
+  return device.peerDevices.some((peer) => peer.now.repl > ReplicationState.Established) ? 'no' : 'yes';
+}
+function commitAgreedSize(remote: RemoteTransaction, packet: Verdict, from: Connection): void {
+  const { resource, resize } = remote;
+  const device = resource.volume(packet.volume);
+  const agreed = commitResize(packet);
+  if (device === undefined || agreed === null || resize === undefined) return;
+  const maximum = maximumSize(device);
+  if (agreed.exposedSize > maximum) {
+    logLine(
+      device,
+      'error',
+      `Refusing a size of ${agreed.exposedSize} sectors: ${maximum} are the most possible here`,
+    );
+    return;
+  }
+  applyAgreedSize(device, {
+    size: agreed.exposedSize,
+    userSize: resize.userSize,
+    ddsFlags: resize.ddsFlags,
+    diskfulPrimaries: agreed.diskfulPrimaryNodes,
+    isTowardsInitiator: (peerDevice) => peerDevice.connection === from,
+  });
+}
+
 /** Would the change be possible here? (engine.md 7.3 step 5) */
 function validate(remote: RemoteTransaction): Vote {
   const { resource, affected } = remote;
+  if (remote.resize !== undefined) return voteOnResize(remote);
   if (affected === undefined && isFarPromotion(remote)) {
     if (resource.now.role !== Role.Primary) return 'yes';
     const twoPrimaries = resource.connections.some((connection) => connection.options.allowTwoPrimaries);
@@ -260,7 +312,7 @@ function forwardPrepare(remote: RemoteTransaction, from: Connection): void {
   const rest = restToReach(resource, packet.nodesToReach, next);
   for (const connection of next) {
     remote.votes.set(connection, 'pending');
-    connection.link.sendData({ ...packet, nodesToReach: rest });
+    connection.link.sendData({ ...(remote.resize ?? packet), nodesToReach: rest });
     resource.host.peerActions.pingPeer(connection, () => undefined);
   }
 }
@@ -297,6 +349,11 @@ export function answerIfReady(remote: RemoteTransaction): void {
 
 function commit(remote: RemoteTransaction, packet: Verdict, from: Connection): void {
   const { resource } = remote;
+  if (remote.resize !== undefined) {
+    forward(resource, packet, from);
+    commitAgreedSize(remote, packet, from);
+    return endRemote(remote);
+  }
   logLine(
     from,
     'info',
