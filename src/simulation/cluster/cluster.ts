@@ -106,8 +106,8 @@ export class Cluster {
     if (one.isPrimary && two.isPrimary) {
       throw new Violation(`${one.name} and ${two.name} are connected and both Primary`);
     }
-    const log = one.door?.transferLogIsEmpty === true && two.door?.transferLogIsEmpty === true;
-    if (this.settings.net.protocol !== 'C' && !log) return;
+    const quiet = this.aliveNodes.every((node) => node.door?.transferLogIsEmpty === true);
+    if (this.settings.net.protocol !== 'C' && !quiet) return;
     const meeting = this.positions.meet(one.name, two.name);
     if (meeting !== 'same')
       this.world.trace.line(() => `${one.name} and ${two.name} hold the same: ${meeting}`);
@@ -116,9 +116,19 @@ export class Cluster {
         `${one.name} and ${two.name} hold different acknowledged writes and call it in sync`,
       );
     }
-    if (!log || this.settings.disk['disk-flushes'] === false) return;
-    // Every write was confirmed by a barrier ack: the Secondary has it on stable storage.
-    if (!one.isPrimary) this.positions.flushed(one.name, this.positions.current(one.name));
-    if (!two.isPrimary) this.positions.flushed(two.name, this.positions.current(two.name));
+    if (quiet) this.observeStable();
+  }
+  /**
+   * If all nodes are in sync and every write was confirmed by a barrier ack, the Secondaries have everything on stable
+   * storage.
+   */
+  private observeStable(): void {
+    if (this.settings.disk['disk-flushes'] === false) return;
+    for (const one of this.nodes) {
+      for (const two of this.nodes) if (one !== two && !one.seesInSync(two)) return;
+    }
+    for (const node of this.nodes) {
+      if (!node.isPrimary) this.positions.flushed(node.name, this.positions.current(node.name));
+    }
   }
 }
