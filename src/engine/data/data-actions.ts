@@ -42,7 +42,12 @@ function stateCommitted(change: StateChange): void {
     else if (io.resendDue) resendRequests(connection);
     io.cancelDue = io.resendDue = false;
   }
-  for (const { device } of change.devices) retryWaiting(device);
+  for (const { device, peers } of change.devices) {
+    for (const { peerDevice, old: before, new: after } of peers)
+      if (after.repl === ReplicationState.WFBitMapT && before.repl !== after.repl)
+        peerDevice.io.handshakeUuid = device.backing?.superblock.currentUuid ?? 0n;
+    retryWaiting(device);
+  }
 }
 
 function prepareVerifyRun(peerDevice: PeerDevice): void {

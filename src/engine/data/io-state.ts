@@ -113,6 +113,8 @@ export class PeerDeviceIo {
   /** The bitmap was received while entering the resync: a second one is ignored. */
   bitmapReceived = false;
   resync: ResyncRun | undefined;
+  /** Our current UUID when WFBitMapT was entered. */
+  handshakeUuid = 0n;
   verify: VerifyRun | undefined;
   /** Sector where the next verify without --start begins. */
   verifyPosition = 0;

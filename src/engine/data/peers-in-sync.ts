@@ -30,13 +30,14 @@ export function announceInSync(device: Device, sector: number, sectors: number):
     });
 }
 
-/** The sender is in sync with the nodes of the mask in this range, and so are we with it. */
+/** The sender is in sync with the nodes of the mask in this range, with us too if we are among them. */
 export function peersInSync(peerDevice: PeerDevice, mask: NodeMask, sector: number, bytes: number): void {
   const { device } = peerDevice;
   const { backing } = device;
   if (backing === undefined) return;
   backing.superblock.peers.forEach(({ bitmapIndex }, nodeId) => {
-    if (bitmapIndex >= 0 && hasNode(mask, nodeId))
+    const senderAndWe = nodeId === peerDevice.peerNodeId && hasNode(mask, device.resource.nodeId);
+    if (bitmapIndex >= 0 && (hasNode(mask, nodeId) || senderAndWe))
       backing.bitmap.clearRange(bitmapIndex, sector, bytes / 512);
   });
 }

@@ -3,6 +3,7 @@ import { DiskState, ReplicationState } from '../../control/contract/states';
 import { UUID_FLAG } from '../../wire/uuids110';
 import { hasNode, NO_NODES } from '../node-mask';
 import { type PeerDevice } from '../objects';
+import { sameUuid } from '../state/data-trust';
 import { isSync, isSyncTarget } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { hasStableSource } from '../state/stable-source';
@@ -65,6 +66,7 @@ function finishAsTarget(run: ResyncRun): void {
   logDone(run);
   const older = clean && stable ? finishResyncAsTarget(peerDevice) : NO_NODES;
   if (!stable) logLine(peerDevice, 'info', 'Peer was unstable during resync');
+  const sameData = clean && stable && newDisk === DiskState.UpToDate ? waitingWithSameData(peerDevice) : [];
   changeState(device.resource, { hard: true, verbose: true, tag: 'resync-finished' }, () => {
     peerDevice.next.repl = ReplicationState.Established;
     peerDevice.next.resyncActive = false;
@@ -82,7 +84,21 @@ function finishAsTarget(run: ResyncRun): void {
         other.next.pdsk = DiskState.Outdated;
     }
   });
+  for (const other of sameData) device.resource.host.dataActions.clearSlot(device, other.bitmapSlot);
   afterEnd(run, clean);
+}
+/** Sources whose turn need not come: they are on the generation that we have reached. */
+function waitingWithSameData(peerDevice: PeerDevice): PeerDevice[] {
+  const { device, uuids } = peerDevice;
+  return device.peerDevices.filter(
+    (other) =>
+      other.now.repl === ReplicationState.PausedSyncT &&
+      other.now.pdsk === DiskState.UpToDate &&
+      other.bitmapSlot >= 0 &&
+      other.uuids !== undefined &&
+      uuids !== undefined &&
+      sameUuid(other.uuids.currentUuid, uuids.currentUuid),
+  );
 }
 function afterEnd(run: ResyncRun, clean: boolean): void {
   const { peerDevice } = run;

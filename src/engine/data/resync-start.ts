@@ -53,6 +53,12 @@ function enter(peerDevice: PeerDevice, side: 'source' | 'target'): void {
     });
     return;
   }
+  if (now.repl === WFBitMapT && wasOvertaken(peerDevice)) {
+    // A new handshake finds the right direction.
+    logLine(peerDevice, 'info', 'Another resync brought newer data, connecting again.');
+    resource.host.peerActions.failConnection(connection, ConnectionState.NetworkFailure);
+    return;
+  }
   if (side === 'target' && device.backing) adoptInitialUuid(peerDevice);
   changeState(resource, { hard: true, verbose: true, tag }, () => {
     peerDevice.next.repl = side === 'target' ? ReplicationState.SyncTarget : ReplicationState.SyncSource;
@@ -60,6 +66,24 @@ function enter(peerDevice: PeerDevice, side: 'source' | 'target'): void {
   peerDevice.io.bitmapReceived = false;
   if (side === 'target') device.backing?.markDirty();
 }
+
+/**
+ * Since the handshake a resync from somebody else has given us another generation, to which the peer's is an ancestor:
+ * what was decided then would take us back.
+ */
+function wasOvertaken({ device, uuids, io }: PeerDevice): boolean {
+  const superblock = device.backing?.superblock;
+  if (superblock === undefined || uuids === undefined) return false;
+  const same = (a: bigint, b: bigint): boolean => (a | 1n) === (b | 1n);
+  const { currentUuid, historyUuids, peers } = superblock;
+  const theirs = uuids.currentUuid;
+  if (same(currentUuid, io.handshakeUuid) || same(currentUuid, theirs)) return false;
+  return (
+    historyUuids.some((uuid) => same(uuid, theirs)) ||
+    peers.some(({ bitmapUuid }) => same(bitmapUuid, theirs))
+  );
+}
+
 const hasOldWork = ({ io }: PeerDevice): boolean =>
   io.repliesOut.size > 0 || (io.resync !== undefined && io.resync.working > 0);
 
