@@ -38,6 +38,10 @@ function noMetaData(tool: Tool): number {
 }
 
 function apply(tool: Tool, md: MetaData): number {
+  if (tool.format === 'v06') {
+    tool.io.stderr('apply-al only implemented for DRBD >= 0.7\n');
+    return -1;
+  }
   const { record, device, layout } = md;
   const log = readLog(tool, md);
   const flags = hasCounters(tool.format) ? (record.counters[0] ?? 0) : record.flags;
@@ -82,7 +86,6 @@ function setClean(tool: Tool, md: MetaData): number {
 
 function readLog(tool: Tool, md: MetaData): LogState {
   const { record, layout, device } = md;
-  if (tool.format === 'v06') return { extents: undefined, reinitialize: false, error: 0 };
   const bytes = new Uint8Array(alBlocks(record) * AL_BLOCK_BYTES);
   device.read('apply_al', bytes, layout.alByte);
   const view = viewOf(bytes);

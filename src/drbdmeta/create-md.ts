@@ -102,7 +102,7 @@ function offerMove(tool: Tool, md: MetaData): number | undefined {
 }
 
 function findExisting(tool: Tool, md: MetaData): Existing | undefined {
-  if (isInternalIndex(tool.index)) return findInternal(tool, md);
+  if (isInternalIndex(tool.index) && tool.format !== 'v06') return findInternal(tool, md);
   const at = superblockByte(md.device.size, tool.index);
   if (md.found === 'valid')
     return { format: tool.format, record: md.record, superblockByte: at, flexible: true };
@@ -144,7 +144,7 @@ function findInternal(tool: Tool, md: MetaData): Existing | undefined {
 
 /** True: convert; false: overwrite. Ends the command with status 1 for "no", 30 for a change of stripes. */
 function decide(tool: Tool, existing: Existing): boolean {
-  const internal = isInternalIndex(tool.index);
+  const internal = isInternalIndex(tool.index) && tool.format !== 'v06';
   let context = internal ? contextText(tool, existing) : '';
   const ask = (question: string): boolean => {
     const answer = confirm(tool, question, context);
@@ -211,6 +211,10 @@ function convertExisting(tool: Tool, md: MetaData, existing: Existing, maxPeers:
 }
 
 function createFresh(tool: Tool, md: MetaData, record: MetaRecord, existing: Existing | undefined): void {
+  if (tool.format === 'v06') {
+    md.record = record;
+    return;
+  }
   const layout = setLayout(tool, md, record);
   if (layout.bitmapByte < 0 && isInternalIndex(tool.index))
     refuse(10, `${tool.deviceName} is only ${md.device.size} bytes. That's not enough.\n`);

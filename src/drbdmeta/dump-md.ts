@@ -63,7 +63,7 @@ function dumpText(tool: Tool, md: MetaData, writer: DumpWriter, unclean: boolean
     ...(md.found === 'last-known' ? { relocated: relocatedText(tool, md) } : {}),
   };
   writer.text(commentHeader(tool));
-  writer.text(dumpPreamble(tool.format, record, tool.format === 'v06' ? undefined : place, unclean));
+  writer.text(dumpPreamble(tool.format, record, place, unclean));
   writer.text(dumpBody(tool.format, record));
   if (tool.format === 'v06') return;
   const bytes = bitmapBytes(record.effectiveSize, record.bmBytesPerBit, record.bmMaxPeers);

@@ -170,9 +170,12 @@ function openCounterFile(tool: Tool): MetaData {
   if (store !== NOTHING) device.read('v06_md_disk_to_cpu', raw, 0);
   const record = decodeRecord('v06', raw);
   const found = store !== NOTHING && isValid(tool, record, raw, device.size) ? 'valid' : 'none';
-  const layout = layoutOf(tool, record, device.size);
+  const layout = { ...layoutOf(tool, record, 8192), ...COUNTER_FILE_LAYOUT };
   return { device, found, record, layout, raw, lastKnown: undefined, superblockWritten: false };
 }
+
+/** Nothing may be written: the reference's range check refuses it, too. */
+const COUNTER_FILE_LAYOUT = { superblockByte: 0, alByte: 0, bitmapByte: 0, mdSizeSect: 0, usableSectors: 0 };
 
 const NOTHING: BlockStore = {
   size: 0,

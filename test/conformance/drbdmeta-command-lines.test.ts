@@ -2,6 +2,8 @@
  * Odd command lines: the same complaint on standard error and the same status as the reference.
  */
 import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
 import { REFERENCE, referenceMissing } from '../drbdmeta/compare-with-reference';
 import { runHere, ScratchHost } from '../drbdmeta/scratch-host';
 
@@ -119,4 +121,51 @@ compare('odd command lines get the complaint and status of the reference', async
   process.stderr.write(`drbdmeta: ${lines.length} odd command lines compared\n`);
   expect(wrong.join('\n')).toBe('');
   expect(lines.length).toBeGreaterThanOrEqual(70);
+});
+
+const root = process.getuid?.() === 0 && missing === undefined;
+if (!root && missing === undefined) process.stderr.write('SKIPPED: files of v06 need root\n');
+
+/** The reference has the files of v06 in a fixed folder. */
+(root ? test : test.skip)('every command on a counter file of v06 answers as the reference', async () => {
+  const minor = 199;
+  const counters = Buffer.from('000000030000000500000006000000070000000883740269', 'hex');
+  const theirFile = `/var/lib/drbd/drbd${minor}`;
+  fs.mkdirSync(scratch.host.stateFolder, { recursive: true });
+  fs.mkdirSync(path.dirname(theirFile), { recursive: true });
+  const commands = [
+    'get-gi',
+    'show-gi',
+    'dump-md',
+    '--force dump-md',
+    'dstate',
+    'outdate',
+    'invalidate',
+    'apply-al',
+    'wipe-md',
+    '--force wipe-md',
+    'set-gi 1:2:3:4:5:0:1:0',
+    '--force set-gi 1:2',
+    'read-dev-uuid',
+    'create-md',
+    '--force create-md',
+  ];
+  const plain = (text: string) => text.replace(/^# (\d{4}-|\S+> ).*$/gm, '');
+  try {
+    for (const command of commands) {
+      fs.writeFileSync(theirFile, counters);
+      fs.writeFileSync(path.join(scratch.host.stateFolder, `drbd${minor}`), counters);
+      const argv = ['-', 'v06', String(minor), ...command.split(' ')];
+      const theirs = spawnSync(REFERENCE, argv, { encoding: 'latin1', stdio: ['ignore', 'pipe', 'pipe'] });
+      const ours = await runHere(scratch, argv);
+      expect([command, ours.status === 255 ? 1 : ours.status, plain(ours.stdout), ours.stderr]).toEqual([
+        command,
+        theirs.status,
+        plain(theirs.stdout),
+        theirs.stderr,
+      ]);
+    }
+  } finally {
+    fs.rmSync(theirFile, { force: true });
+  }
 });
