@@ -59,9 +59,8 @@ export type HostDraft = Draft<
     options: OptionSetting[];
     proxy: ProxyDraft | undefined;
     lower: ResourceDraft | undefined;
-    /** Where the section and its once-only statements were read, for uniqueness errors (section 6). */
+    /** Where the section was read, for uniqueness errors (section 6). */
     claimed: Origin | undefined;
-    statements: { readonly what: string; readonly origin: Origin }[] | undefined;
     nodeIdWritten: { readonly text: string; readonly origin: Origin } | undefined;
   }
 >;
@@ -199,7 +198,6 @@ export function newHost(kind: HostKind, origin: Origin): HostDraft {
     lowerName: undefined,
     lower: undefined,
     claimed: undefined,
-    statements: undefined,
     nodeIdWritten: undefined,
   };
 }

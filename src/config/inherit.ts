@@ -5,6 +5,19 @@ import { type OptionSetting, type PluginEntry, type SectionOptions } from './mod
 import { specOf } from './read-options';
 import { EXIT_EXEC_ERROR, type Reporter } from './report';
 
+const copies = new WeakMap<OptionSetting, OptionSetting>();
+
+/** Settings never change, so all heirs of one share its copy. */
+function inheritedCopy(option: OptionSetting): OptionSetting {
+  if (option.inherited) return option;
+  let copy = copies.get(option);
+  if (copy === undefined) {
+    copy = { ...option, inherited: true };
+    copies.set(option, copy);
+  }
+  return copy;
+}
+
 /** Hands options down in one resource and reports contradictions (config-language.md 7.3). */
 export class Heir {
   constructor(
@@ -17,9 +30,10 @@ export class Heir {
    * adds: that order is seen on command lines and in dumps.
    */
   pass(context: OptionContext, source: readonly OptionSetting[], target: OptionSetting[]): void {
+    if (source.length === 0) return;
     for (const option of source) {
-      const own = target.find((candidate) => candidate.name === option.name);
-      if (own === undefined) target.unshift({ ...option, inherited: true });
+      const own = target.length === 0 ? undefined : target.find(({ name }) => name === option.name);
+      if (own === undefined) target.unshift(inheritedCopy(option));
       else if (own.inherited) this.compare(context, own, option);
     }
   }

@@ -49,6 +49,7 @@ export class ConfigReader {
       source: { display: '', file: '', text: '' },
       statement: 0,
       section: 0,
+      hostStatements: new Map(),
       readTemplate: (resource, path, line) => this.readTemplate(resource, path, line),
     };
   }

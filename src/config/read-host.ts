@@ -29,10 +29,9 @@ function claimStatement(reading: Reading, resource: ResourceDraft, host: HostDra
   const name = host.names[0];
   if (name === undefined) return;
   const origin = statementOrigin(reading);
-  host.statements ??= [];
-  const first = host.statements.find((statement) => statement.what === what);
-  if (first === undefined) host.statements.push({ what, origin });
-  else reading.keys.conflict(`${what} statement`, `${resource.name}:${name}:${what}`, origin, first.origin);
+  const first = reading.hostStatements.get(what);
+  if (first === undefined) reading.hostStatements.set(what, origin);
+  else reading.keys.conflict(`${what} statement`, `${resource.name}:${name}:${what}`, origin, first);
 }
 
 function readNodeId(reading: Reading, node: NodeIdNode, resource: ResourceDraft, host: HostDraft): void {
@@ -63,7 +62,7 @@ function claimNames(reading: Reading, resource: ResourceDraft, host: HostDraft):
 function readItem(reading: Reading, item: HostItem, resource: ResourceDraft, host: HostDraft): void {
   const owner = { volumes: host.volumes, host };
   // Statements of a stacked section do not count as such (config-language.md 5).
-  if ('keyword' in item && host.kind !== 'stacked') reading.statement = lineOf(item.keyword);
+  if (item.kind !== 'error' && host.kind !== 'stacked') reading.statement = lineOf(item.keyword);
   switch (item.kind) {
     case 'address':
       if (host.kind === 'floating') {
@@ -163,6 +162,7 @@ export function readHost(reading: Reading, node: HostNode, resource: ResourceDra
   reading.section = lineOf(start);
   if (node.form === 'stacked') reading.statement = reading.section;
   resource.hosts.push(host);
+  reading.hostStatements.clear();
   node.items.forEach((item, index) => {
     readItem(reading, item, resource, host);
     // Behind the semicolon the real tool checks the port a second time.

@@ -19,6 +19,8 @@ export interface Reading {
   statement: number;
   /** Line where the last host or option section began. */
   section: number;
+  /** Statements of the host section being read that may stand there only once. */
+  readonly hostStatements: Map<string, Origin>;
   /** Reads a template file and gives the nameless resource in it. */
   readonly readTemplate: (resource: ResourceDraft, path: string, line: number) => ResourceDraft | undefined;
   /** Minor of an existing block device node of DRBD's, for device names without number. */

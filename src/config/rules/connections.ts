@@ -44,8 +44,7 @@ function endOfHost(host: HostDraft, origin: Origin): PathEndDraft {
 }
 
 /** Line 0: nobody wrote these. */
-function implicitConnection(resource: ResourceDraft, a: PathEndDraft, b: PathEndDraft): ConnectionDraft {
-  const origin = { ...resource.origin, line: 0 };
+function implicitConnection(origin: Origin, a: PathEndDraft, b: PathEndDraft): ConnectionDraft {
   const connection = newConnection(origin, true);
   const path = newPath(origin, true);
   path.ends = [a, b];
@@ -78,18 +77,25 @@ function meshHost({ report }: Checking, resource: ResourceDraft, name: string): 
 
 /** One connection per unordered pair, in the order of the list. */
 function expandMeshes(checking: Checking, resource: ResourceDraft): void {
+  if (resource.meshes.length === 0) return;
   const origin = { ...resource.origin, line: 0 };
   const heir = new Heir(resource, checking.report);
   for (const mesh of resource.meshes) {
-    const hosts = mesh.hosts.flatMap((name) => meshHost(checking, resource, name) ?? []);
-    hosts.forEach((a, index) => {
-      for (const b of hosts.slice(index + 1)) {
-        const connection = implicitConnection(resource, endOfHost(a, origin), endOfHost(b, origin));
+    const hosts: HostDraft[] = [];
+    for (const name of mesh.hosts) {
+      const host = meshHost(checking, resource, name);
+      if (host !== undefined) hosts.push(host);
+    }
+    for (const [index, a] of hosts.entries()) {
+      for (let other = index + 1; other < hosts.length; other++) {
+        const b = hosts[other];
+        if (b === undefined) continue;
+        const connection = implicitConnection(origin, endOfHost(a, origin), endOfHost(b, origin));
         connection.fromMesh = true;
         heir.pass('show_net_options', mesh.netOptions, connection.netOptions);
         resource.connections.push(connection);
       }
-    });
+    }
   }
 }
 
@@ -107,7 +113,7 @@ function addImplicit({ report }: Checking, resource: ResourceDraft): void {
     return;
   }
   const origin = { ...resource.origin, line: 0 };
-  resource.connections.push(implicitConnection(resource, endOfHost(a, origin), endOfHost(b, origin)));
+  resource.connections.push(implicitConnection(origin, endOfHost(a, origin), endOfHost(b, origin)));
 }
 
 function sameAddress(a: Address | undefined, b: Address | undefined): boolean {

@@ -60,9 +60,12 @@ function claimMetaDisks({ keys }: Checking, host: HostDraft): void {
   }
 }
 
+function hostPlace(resource: ResourceDraft, host: HostDraft): string {
+  const { file, line } = host.origin;
+  return `${file}:${line}: in resource ${resource.name}, on ${hostNames(host)} { ... }: `;
+}
+
 function checkComplete({ report }: Checking, resource: ResourceDraft, host: HostDraft): void {
-  const place = (): string =>
-    `${host.origin.file}:${host.origin.line}: in resource ${resource.name}, on ${hostNames(host)} { ... }: `;
   let previous = -1;
   for (const volume of host.volumes) {
     if (volume.vnr <= previous) {
@@ -74,16 +77,25 @@ function checkComplete({ report }: Checking, resource: ResourceDraft, host: Host
     }
     previous = volume.vnr;
     if (volume.minor === undefined && volume.deviceName === undefined) {
-      report.error('device-missing', host.origin, `${place()}'device' keyword missing.`);
+      report.error('device-missing', host.origin, `${hostPlace(resource, host)}'device' keyword missing.`);
     }
     if (volume.disk === undefined && volume.metaDisk !== undefined) {
-      report.error('disk-missing', host.origin, `${place()}'disk' keyword missing.`);
+      report.error('disk-missing', host.origin, `${hostPlace(resource, host)}'disk' keyword missing.`);
     }
     if (volume.disk !== undefined && volume.metaDisk === undefined) {
       volume.metaDisk = 'internal';
       volume.metaIndex = 'internal';
     }
   }
+}
+
+function sameVolumes(a: HostDraft, b: HostDraft): boolean {
+  if (a === b) return true;
+  if (a.volumes.length !== b.volumes.length) return false;
+  return a.volumes.every((volume, at) => {
+    const other = b.volumes[at];
+    return other !== undefined && volume.vnr === other.vnr && volume.implicit === other.implicit;
+  });
 }
 
 /** Reports where the volumes of two hosts differ; `otherName` is how messages call the second one. */
@@ -95,6 +107,7 @@ export function compareVolumes(
   otherName = (): string => hostNames(other),
   tolerateMissing = false,
 ): void {
+  if (sameVolumes(first, other)) return;
   const start = (): string =>
     `${resourcePlace(resource)}in resource ${resource.name}, on ${hostNames(first)}`;
   const complain = (text: string): void => report.error('volume-sets', resource.origin, text);
