@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { type LoadResult } from '../config/load';
+import { type LoadOptions, type LoadResult } from '../config/load';
 import { type Config } from '../config/model';
 import { runDirectoryPath } from '../control/channel/run-directory';
 import { type AdjustContext } from './adjust';
@@ -18,6 +18,7 @@ import {
   type ParsedCommandLine,
 } from './command-line';
 import { configuration } from './configuration';
+import { type ExtraCommandLine, findExtraCommand } from './extra-commands';
 import { executeLegacyProgram } from './legacy-program';
 import { PlanExecutor } from './execute-plan';
 import {
@@ -148,18 +149,25 @@ function configFileOf(line: CommandLine, io: DrbdadmIo): string | undefined {
   return found;
 }
 
-function load(line: CommandLine, io: DrbdadmIo, nodeName: string): LoadResult {
-  const configFile = configFileOf(line, io);
-  const plainDump = ['dump', 'dump-xml'].includes(line.command.name) && !line.dryRun && line.verbosity === 0;
-  return configuration().loadConfig({
+/** What every command tells the configuration room about this host. */
+function hostOptions(configFile: string | undefined, io: DrbdadmIo, nodeName: string): LoadOptions {
+  return {
     configFile,
     nodeName,
+    inherit: true,
+    driverVersion: () => driverVersion(io.env),
+    isLocalAddress: addressFinder(),
+  };
+}
+
+function load(line: CommandLine, io: DrbdadmIo, nodeName: string): LoadResult {
+  const plainDump = ['dump', 'dump-xml'].includes(line.command.name) && !line.dryRun && line.verbosity === 0;
+  return configuration().loadConfig({
+    ...hostOptions(configFileOf(line, io), io, nodeName),
     filesToTest: line.filesToTest,
     filesToExclude: line.filesToExclude,
     inherit: !plainDump,
     matchProxyOnly: line.command.proxy,
-    driverVersion: () => driverVersion(io.env),
-    isLocalAddress: addressFinder(),
   });
 }
 
@@ -255,7 +263,13 @@ function tellDiagnostics(loaded: LoadResult, io: DrbdadmIo): void {
   }
 }
 
-async function runCommand(line: CommandLine, io: DrbdadmIo, nodeName: string): Promise<number> {
+interface Prepared {
+  readonly plan: Plan;
+  readonly config: Config;
+}
+
+/** Loads and plans; a number: the command ends here with this exit code. */
+async function prepare(line: CommandLine, io: DrbdadmIo, nodeName: string): Promise<Prepared | number> {
   warnAboutNames(line, io);
   if (line.command.name === 'wait-con-int' && !io.terminal) {
     io.stderr('WARN: stdin/stdout is not a TTY; using /dev/console');
@@ -269,9 +283,14 @@ async function runCommand(line: CommandLine, io: DrbdadmIo, nodeName: string): P
   const loaded = load(line, io, nodeName);
   tellDiagnostics(loaded, io);
   if (loaded.exitCode !== undefined) return loaded.exitCode;
-  const { config } = loaded;
-  const plan = await makePlan(line, config, io, nodeName);
-  if (typeof plan === 'number') return plan;
+  const plan = await makePlan(line, loaded.config, io, nodeName);
+  return typeof plan === 'number' ? plan : { plan, config: loaded.config };
+}
+
+async function runCommand(line: CommandLine, io: DrbdadmIo, nodeName: string): Promise<number> {
+  const prepared = await prepare(line, io, nodeName);
+  if (typeof prepared === 'number') return prepared;
+  const { plan, config } = prepared;
   const directory = runDirectoryPath(io.env);
   const executor = new PlanExecutor({
     dryRun: line.dryRun,
@@ -288,18 +307,38 @@ async function runCommand(line: CommandLine, io: DrbdadmIo, nodeName: string): P
   return executor.execute(plan);
 }
 
+/** `check`, `explain`, `plan`, `fmt`. */
+async function runExtra(
+  extra: ExtraCommandLine,
+  io: DrbdadmIo,
+  nodeName: string,
+  version: ProgramVersion,
+): Promise<number> {
+  const { runExtraCommand } = await import('./run-extra');
+  return runExtraCommand(extra, io, {
+    nodeName,
+    loadOptions: (configFile) => hostOptions(configFile ?? (io.env.UDRBD_CONFIG || undefined), io, nodeName),
+    plan: async (words) => {
+      // A plan is made as a dry run makes it: nothing is asked for or checked that only matters when it is run.
+      const parsed = parseCommandLine(['-d', ...words], io.programName, port);
+      const answer = answerAtOnce(parsed, io, version);
+      if (answer !== undefined || parsed.kind !== 'run') return answer ?? 0;
+      const prepared = await prepare(parsed.line, io, nodeName);
+      return typeof prepared === 'number' ? prepared : prepared.plan;
+    },
+  });
+}
+
 /** Runs `drbdadm ARGV...` (argv without the program name); the result is the exit code. */
 export async function runDrbdadm(argv: readonly string[], io: DrbdadmIo): Promise<number> {
   const nodeName = hostName(io);
   const driver = driverVersion(io.env);
   if (driver.startsWith('8.')) return executeLegacyProgram(driver, argv, io);
   const version: ProgramVersion = { utilities: utilitiesVersion, build: buildText(), driver };
-  const parsed = parseCommandLine(
-    argv.map(bytes),
-    io.programName,
-    port,
-    io.env.POSIXLY_CORRECT === undefined,
-  );
+  const words = argv.map(bytes);
+  const extra = findExtraCommand(words);
+  if (extra !== undefined) return runExtra(extra, io, nodeName, version);
+  const parsed = parseCommandLine(words, io.programName, port, io.env.POSIXLY_CORRECT === undefined);
   const answer = answerAtOnce(parsed, io, version);
   if (answer !== undefined || parsed.kind !== 'run') return answer ?? 0;
   return runCommand(parsed.line, io, nodeName);

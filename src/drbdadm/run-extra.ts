@@ -1,0 +1,136 @@
+/** Runs our own commands; loaded only for them. */
+import fs from 'node:fs';
+import { type LoadOptions, type LoadResult } from '../config/load-types';
+import { checkExitCode, type CheckFormat, checkReport } from './check-command';
+import { configuration } from './configuration';
+import { explainResource } from './explain-command';
+import { type ExtraCommandLine, optionValue, plainWords } from './extra-commands';
+import { type Plan } from './plan';
+import { reviewConfiguration } from './review';
+
+export interface ExtraIo {
+  stdout(text: string): void;
+  stderr(text: string): void;
+}
+
+export interface ExtraServices {
+  readonly nodeName: string;
+  /** How any command loads its configuration on this host. */
+  loadOptions(configFile: string | undefined): LoadOptions;
+  /** Plans the real tool's command in these words; a number: it ended with this exit code. */
+  plan(words: readonly string[]): Promise<Plan | number>;
+}
+
+function load(extra: ExtraCommandLine, services: ExtraServices, reportAll: boolean): LoadResult {
+  const file = extra.configFile ?? plainFile(extra);
+  return configuration().loadConfig({
+    ...services.loadOptions(file),
+    filesToExclude: extra.filesToExclude,
+    inherit: true,
+    reportAll,
+  });
+}
+
+function plainFile(extra: ExtraCommandLine): string | undefined {
+  return extra.name === 'check' ? plainWords(extra.after, ['--format'])[0] : undefined;
+}
+
+function checkFormat(text: string | undefined): CheckFormat | undefined {
+  if (text === undefined) return 'text';
+  return text === 'text' || text === 'json' || text === 'sarif' ? text : undefined;
+}
+
+function check(extra: ExtraCommandLine, io: ExtraIo, services: ExtraServices): number {
+  const format = checkFormat(optionValue(extra.after, 'format'));
+  if (format === undefined) {
+    io.stderr('drbdadm check: --format is text, json or sarif\n');
+    return 1;
+  }
+  const loaded = load(extra, services, true);
+  const { config } = loaded;
+  const clean = loaded.exitCode === undefined && config.valid;
+  const further = clean ? configuration().validateResources(config, { dump: false }).diagnostics : [];
+  const advice = clean ? reviewConfiguration(config) : [];
+  const diagnostics = [...loaded.diagnostics, ...further, ...advice];
+  const findings = { diagnostics, sources: loaded.sources };
+  io.stdout(checkReport(findings, format));
+  return checkExitCode(findings);
+}
+
+function explain(extra: ExtraCommandLine, io: ExtraIo, services: ExtraServices): number {
+  const [name, option] = plainWords(extra.after, []);
+  if (name === undefined) {
+    io.stderr('drbdadm explain: which resource?\n');
+    return 1;
+  }
+  const loaded = load(extra, services, false);
+  for (const diagnostic of loaded.diagnostics) io.stderr(`${diagnostic.text}\n`);
+  if (loaded.exitCode !== undefined || !loaded.config.valid) return loaded.exitCode ?? 10;
+  const resource = loaded.config.resources.find((candidate) => candidate.name === name && !candidate.ignore);
+  if (resource === undefined) {
+    io.stderr(`'${name}' not defined in your config (for this host).\n`);
+    return 1;
+  }
+  const resolved = configuration().resolvePeers(resource);
+  for (const diagnostic of resolved.diagnostics) io.stderr(`${diagnostic.text}\n`);
+  const text = explainResource(resource, option);
+  if (text === undefined) {
+    io.stderr(`${option ?? ''} is not set in resource ${name}: its default is in effect.\n`);
+    return 1;
+  }
+  io.stdout(text);
+  return 0;
+}
+
+async function plan(extra: ExtraCommandLine, io: ExtraIo, services: ExtraServices): Promise<number> {
+  const words = extra.after.filter((word) => word !== '--json');
+  const made = await services.plan([...extra.before, ...words]);
+  if (typeof made === 'number') return made;
+  io.stdout(`${JSON.stringify(made, null, 2)}\n`);
+  return 0;
+}
+
+async function format(extra: ExtraCommandLine, io: ExtraIo): Promise<number> {
+  const { formatText } = await import('../language/format');
+  const onlyCheck = extra.after.includes('--check');
+  const files = plainWords(extra.after, []);
+  if (files.length === 0) {
+    io.stderr('drbdadm fmt: which files?\n');
+    return 1;
+  }
+  let code = 0;
+  for (const file of files) {
+    const text = fs.readFileSync(Buffer.from(file, 'latin1'), 'latin1');
+    const result = formatText(text);
+    if (result.kind === 'broken') {
+      io.stderr(`${file}: not formatted, it has a syntax error (see drbdadm check)\n`);
+      code = 1;
+    } else if (result.text !== text) {
+      if (onlyCheck) {
+        io.stdout(`${file}\n`);
+        code = 1;
+      } else {
+        fs.writeFileSync(Buffer.from(file, 'latin1'), result.text, 'latin1');
+      }
+    }
+  }
+  return code;
+}
+
+/** The exit code of one of our own commands. */
+export async function runExtraCommand(
+  extra: ExtraCommandLine,
+  io: ExtraIo,
+  services: ExtraServices,
+): Promise<number> {
+  switch (extra.name) {
+    case 'check':
+      return check(extra, io, services);
+    case 'explain':
+      return explain(extra, io, services);
+    case 'plan':
+      return plan(extra, io, services);
+    case 'fmt':
+      return format(extra, io);
+  }
+}
