@@ -1,5 +1,5 @@
 /** `PeerActions` on real connections: the meeting point of receiver, announcements, pings and transactions. */
-import { ConnectionState, DiskState } from '../../control/contract/states';
+import { ConnectionState, Role } from '../../control/contract/states';
 import { NO_VOLUME } from '../../wire/features';
 import { type PeerActions } from '../actions';
 import { type NodeMask, hasNode } from '../node-mask';
@@ -24,6 +24,7 @@ import { beginConnecting } from './connect-transaction';
 import { requestPing } from './keep-alive';
 import { type HandlerTable } from './packet-handler';
 import { Receiver } from './receiver';
+import { primaryCameBack, tellOthersOfLostPrimary } from './reconcile';
 import { runHelper } from './run-helper';
 import { evaluateFencing } from './fencing';
 
@@ -38,7 +39,7 @@ export class EnginePeerActions implements PeerActions {
       },
       onPathChanged: (connection, path) => host.notices.pathChanged(connection, path),
       onCleanup: (connection, done) => this.afterLoss(connection, done),
-      onCleanedUp: (connection) => this.tellOthersOfLostPrimary(connection),
+      onCleanedUp: tellOthersOfLostPrimary,
     });
   }
 
@@ -144,6 +145,7 @@ export class EnginePeerActions implements PeerActions {
     }
     connection.discardMyData = false;
     connection.disconnectExpected = false;
+    if (connection.now.peerRole === Role.Primary) primaryCameBack(connection.resource);
     wakeStateWaiters(connection.resource);
   }
 
@@ -199,16 +201,5 @@ export class EnginePeerActions implements PeerActions {
     wakeStateWaiters(resource);
     evaluateFencing(connection);
     runHelper('disconnected', connection, done);
-  }
-  private tellOthersOfLostPrimary(connection: Connection): void {
-    if (!connection.notifyPeersLostPrimary) return;
-    connection.notifyPeersLostPrimary = false;
-    for (const other of connection.resource.connections) {
-      if (other === connection || other.now.cstate !== ConnectionState.Connected) continue;
-      for (const peerDevice of other.peerDevices) {
-        if (peerDevice.now.pdsk < DiskState.Inconsistent) continue;
-        sendUuids(peerDevice, 0n);
-      }
-    }
   }
 }

@@ -17,6 +17,7 @@ import {
   type HandlerTable,
   type VolumeHandler,
 } from './packet-handler';
+import { onPeerDagtag } from './reconcile';
 import { receiveRole, receiveState } from './receive-state';
 import { receiveSizes } from './receive-sizes';
 import { onCurrentUuid, onUuids } from './receive-uuids';
@@ -137,11 +138,7 @@ const connectionHandlers: readonly [PacketName, ConnectionHandler][] = [
   onConnection('P_TWOPC_YES', always(onTwopcReply)),
   onConnection('P_TWOPC_NO', always(onTwopcReply)),
   onConnection('P_TWOPC_RETRY', always(onTwopcReply)),
-  // Only known to be lost together with a third node; reconciling is not offered (engine.md 5.13).
-  onConnection(
-    'P_PEER_DAGTAG',
-    always(() => undefined),
-  ),
+  onConnection('P_PEER_DAGTAG', always(onPeerDagtag)),
   [
     'P_STATE',
     (connection, reader) => {

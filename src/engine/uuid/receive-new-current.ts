@@ -74,7 +74,10 @@ export function receiveCurrentUuid(peerDevice: PeerDevice, uuid: bigint, weakNod
     receiveNewCurrent(peerDevice, uuid, weakNodes | nodeBit(peerDevice.peerNodeId));
     return;
   }
-  peerDevice.uuids = uuidsOfCurrent(uuid, weakNodes);
+  const diskful =
+    peerDevice.now.repl >= ReplicationState.Established && peerDevice.now.pdsk > DiskState.Diskless;
+  if (before !== undefined && diskful) before.currentUuid = uuid;
+  else peerDevice.uuids = uuidsOfCurrent(uuid, weakNodes);
   peerDevice.uuidsReceived = true;
   if (!movedOn) return;
   if (connection.now.peerRole === Role.Unknown || device.resource.twopc.remoteActive) {

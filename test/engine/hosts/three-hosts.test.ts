@@ -68,3 +68,26 @@ test('the survivors of a lost primary go on with quorum, and the lost one comes 
   expect(Buffer.from(a.contents()).equals(Buffer.from(b.contents()))).toBe(true);
   expect(Buffer.from(c.contents()).equals(Buffer.from(b.contents()))).toBe(true);
 });
+
+test('survivors that received different last writes of a lost primary reconcile', () => {
+  const { world, all } = threeHosts(3);
+  const [a, b, c] = all;
+  a.primary(true);
+  waitInSync(world, all);
+  const opener = a.open(true);
+  expect(a.write(opener, 0, new Uint8Array(4096).fill(1))).toBe(0);
+  world.run(1000);
+  world.network.blackhole(a.address, c.address);
+  a.machine.input(() =>
+    opener.write(65536, new Uint8Array(4096).fill(2), false, { onIoDone: () => undefined }),
+  );
+  world.run(50);
+  a.machine.stop('power-lost');
+  const rest = [b, c];
+  world.run(15_000);
+  if (!world.runUntil(() => b.inSyncWith(c) && c.inSyncWith(b), 60_000)) throw new Error(logs(rest));
+  world.run(2000);
+  expect(b.kernelLog()).toContain("Reconciliation resync because 'alpha' disappeared. (o=8)");
+  expect(c.kernelLog()).toContain("Reconciliation resync because 'alpha' disappeared. (o=-8)");
+  expect(Buffer.from(c.contents()).equals(Buffer.from(b.contents()))).toBe(true);
+});
