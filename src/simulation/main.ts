@@ -3,13 +3,18 @@ import { parseArgs } from 'node:util';
 import { Histogram } from './cluster/histogram';
 import { runSeed } from './cluster/run-seed';
 import { drbdEngine } from './cluster/drbd-engine';
+import { shrink } from './cluster/shrink';
+import { type Mix } from './cluster/workload';
 
-const usage = `usage: simulate [--seed N | --from N --seeds K] [--hosts H] [--steps S] [--trace]
+const usage = `usage: simulate [--seed N | --from N --seeds K] [--hosts H] [--steps S] [--mix M] [--trace | --shrink]
   --seed N    one run; its trace with --trace
   --from N    the first of many runs (default 1)
   --seeds K   how many (default 100)
   --hosts H   hosts in the cluster (default 2)
   --steps S   random deeds a run (default 300)
+  --mix M     full (default), or basic: without rare commands and failing disks
+  --shrink    look for few steps that still fail
+  --only LIST only these steps, as --shrink printed them
 `;
 
 function print(text: string): void {
@@ -28,7 +33,10 @@ interface Command {
   readonly seeds: number;
   readonly hosts: number;
   readonly steps: number;
+  readonly mix: Mix;
+  readonly only: ReadonlySet<number> | undefined;
   readonly trace: boolean;
+  readonly shrinks: boolean;
 }
 function readNumber(text: string | undefined, otherwise: number, lowest: number): number {
   if (text === undefined) return otherwise;
@@ -41,15 +49,31 @@ function readCommand(args: readonly string[]): Command {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({
     args: [...args],
-    options: { seed: text, from: text, seeds: text, hosts: text, steps: text, trace: { type: 'boolean' } },
+    options: {
+      seed: text,
+      from: text,
+      seeds: text,
+      hosts: text,
+      steps: text,
+      mix: text,
+      only: text,
+      trace: { type: 'boolean' },
+      shrink: { type: 'boolean' },
+    },
   });
   const single = values.seed !== undefined;
+  const mix = values.mix ?? 'full';
+  if (mix !== 'full' && mix !== 'basic') throw new Error(`no such mix: ${mix}`);
+  const only = values.only?.split(',').map((step) => readNumber(step, 0, 0));
   return {
     from: readNumber(values.seed ?? values.from, 1, 0),
     seeds: single ? 1 : readNumber(values.seeds, 100, 1),
     hosts: readNumber(values.hosts, 2, 2),
     steps: readNumber(values.steps, 300, 1),
+    mix,
+    only: only === undefined ? undefined : new Set(only),
     trace: values.trace === true,
+    shrinks: values.shrink === true,
   };
 }
 
@@ -63,11 +87,18 @@ function simulate(command: Command): boolean {
   const total = new Histogram();
   const failed: number[] = [];
   const times: number[] = [];
-  const { hosts, steps } = command;
+  const { hosts, steps, mix, only } = command;
   const sink = command.trace ? (line: string): void => print(`${line}\n`) : undefined;
   for (let seed = command.from; seed < command.from + command.seeds; seed++) {
     const began = performance.now();
-    const options = { seed, hosts, steps, ...(sink === undefined ? {} : { traceSink: sink }) };
+    const options = {
+      seed,
+      hosts,
+      steps,
+      mix,
+      ...(only === undefined ? {} : { only }),
+      ...(sink === undefined ? {} : { traceSink: sink }),
+    };
     const result = runSeed(options, drbdEngine);
     times.push(performance.now() - began);
     total.add(result.histogram);
@@ -79,7 +110,13 @@ function simulate(command: Command): boolean {
     if (result.failure === undefined) continue;
     failed.push(seed);
     print(`seed ${seed} FAILED: ${result.failure}\n`);
-    print(`  replay: npm run simulate -- --seed ${seed} --hosts ${hosts} --steps ${steps} --trace\n`);
+    const replay = `npm run simulate -- --seed ${seed} --hosts ${hosts} --steps ${steps} --mix ${mix}`;
+    print(`  replay: ${replay} --trace\n`);
+    if (!command.shrinks) continue;
+    const shrunk = shrink({ seed, hosts, steps, mix }, drbdEngine);
+    if (shrunk === undefined) continue;
+    print(`  ${shrunk.steps.length} steps are enough (${shrunk.runs} runs): ${shrunk.failure}\n`);
+    print(`  replay: ${replay} --only ${shrunk.steps.join(',')} --trace\n`);
   }
   print(`${total.lines().join('\n')}\n`);
   print(`median ${median(times).toFixed(1)} ms a run\n`);

@@ -22,7 +22,7 @@ function judge(bug: string, seeds: number, shrinks: boolean): ToyVerdict {
   let failed: string | undefined;
   let seed = 0;
   while (seed < seeds && failed === undefined) {
-    const options: RunOptions = { seed: ++seed, hosts: 2, steps: 150 };
+    const options: RunOptions = { seed: ++seed, hosts: 2, steps: 150, mix: 'basic' };
     const result = runSeed(options, makeEngine);
     histogram.add(result.histogram);
     if (result.failure === undefined) continue;

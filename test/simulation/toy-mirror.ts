@@ -77,6 +77,8 @@ export class ToyMirror implements EngineDoor {
   private nextId = 1;
   private blocked = false;
   private opened = false;
+  /** A new generation is on its way to the disk. */
+  private beginning = false;
   private readonly peerWrites = { pending: 0, whenIdle: [] as (() => void)[] };
   private syncBlocks = 0;
   private whenPeerAnswers: (() => void)[] = [];
@@ -87,6 +89,7 @@ export class ToyMirror implements EngineDoor {
     private readonly bug: ToyBug,
   ) {}
 
+  readonly suspendedByUser = false;
   get hasDisk(): boolean {
     return this.disk !== DiskState.Diskless;
   }
@@ -203,6 +206,8 @@ export class ToyMirror implements EngineDoor {
     const forced = this.disk !== DiskState.UpToDate;
     const generation = connected && !forced ? this.generation : this.newGeneration();
     this.persist({ generation, primary: true, consistent: true }, () => {
+      // The peer was lost meanwhile: then this is a generation of its own.
+      if (connected && this.view.repl !== ReplicationState.Established) return this.becomePrimary(answer);
       this.disk = DiskState.UpToDate;
       this.role = Role.Primary;
       if (forced) this.drop();
@@ -329,8 +334,9 @@ export class ToyMirror implements EngineDoor {
     });
   }
   private adopt(stream: ByteStream): void {
-    if (this.stream !== undefined || !this.wanted) {
+    if (this.stream !== undefined || !this.wanted || this.beginning) {
       stream.destroy();
+      if (this.beginning) this.later(200, () => this.connectTo?.());
       return;
     }
     this.stream = stream;
@@ -379,7 +385,11 @@ export class ToyMirror implements EngineDoor {
       return;
     }
     this.blocked = true;
-    this.persist({ generation: this.newGeneration() }, () => this.unblock());
+    this.beginning = true;
+    this.persist({ generation: this.newGeneration() }, () => {
+      this.beginning = false;
+      this.unblock();
+    });
   }
   private unblock(): void {
     this.blocked = false;

@@ -8,7 +8,7 @@ import { type SimulatedHost, type StopKind } from '../world/simulated-host';
 import { Application } from './application';
 import { type Cluster } from './cluster';
 import { type EngineDoor, type PeerView } from './engine-door';
-import { diskPath, type NodeAddress, upRequests } from './requests';
+import { attachRequest, diskPath, type NodeAddress, upRequests } from './requests';
 import { Violation } from './violation';
 
 /** One DRBD host of the cluster: its machine, its engine while it runs, and what its operator asked for. */
@@ -120,6 +120,15 @@ export class ClusterNode implements NodeAddress {
     const applied = applyActivityLog(this.metadata);
     if ('defect' in applied) throw new Violation(`meta-data of ${this.name}: ${applied.defect}`);
     if (applied.hotExtents.length > 0) this.cluster.histogram.count('activity log applied');
+  }
+  /** As `drbdadm attach` does: apply-al, then the request. */
+  attach(): void {
+    if (this.disksOpen > 0) return;
+    this.checkMetadata();
+    this.run('attach', [attachRequest(this.cluster.settings)], () => undefined);
+  }
+  private get disksOpen(): number {
+    return this.host.openDisks;
   }
   stop(kind: StopKind): void {
     this.host.stop(kind);

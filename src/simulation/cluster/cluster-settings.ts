@@ -50,6 +50,7 @@ export function randomSettings(random: RandomStream, hosts: number): ClusterSett
       'ping-timeout': random.between(3, 10),
       timeout: random.between(10, 60),
       'max-epoch-size': random.pick([1, 4, 2048]),
+      'verify-alg': 'crc32c',
       ...(random.chance(0.3) ? { 'cram-hmac-alg': 'sha1', 'shared-secret': 'secret' } : {}),
     },
     disk: { 'al-extents': 67, ...(random.chance(0.2) ? { 'md-flushes': true } : {}) },

@@ -59,7 +59,8 @@ export class Cluster {
     const candidates = this.peersOf(node).filter((peer) => node.seesUpToDate(peer));
     const synchronous = this.settings.net.protocol === 'C';
     for (const peer of candidates) {
-      const sameLife = peer.alive && peer.host.lives === livesAtIssue[peer.nodeId];
+      // A disk that failed meanwhile refused the write: its node is about to say so.
+      const sameLife = peer.diskIsUpToDate && peer.host.lives === livesAtIssue[peer.nodeId];
       if (sameLife && (synchronous || holders.length === 0)) holders.push(peer.name);
     }
     if (holders.length === 0 && candidates.length > 0) {

@@ -60,6 +60,9 @@ class DrbdEngine implements EngineDoor {
     this.views.set(nodeId, view);
     return view;
   }
+  get suspendedByUser(): boolean {
+    return this.resource?.now.suspUser === true;
+  }
   get transferLogIsEmpty(): boolean {
     const { resource } = this;
     return resource === undefined || !this.host.dataActions.hasWritesInTransferLog(resource);

@@ -23,6 +23,8 @@ export interface EngineDoor {
   readonly disk: DiskState;
   /** A disk is attached, or on its way in or out. */
   readonly hasDisk: boolean;
+  /** I/O is suspended by `suspend-io`. */
+  readonly suspendedByUser: boolean;
   /** Undefined: no such connection, or no volume. */
   peer(nodeId: number): PeerView | undefined;
   /** No write waits for a barrier ack of a peer. */

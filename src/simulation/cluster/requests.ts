@@ -69,3 +69,13 @@ export function disconnectRequest(peer: NodeAddress): ControlRequest {
 }
 export const detachRequest: ControlRequest = { command: 'detach', minor, force: false, diskless: false };
 export const downRequest: ControlRequest = { command: 'down', resource };
+export const forcedDetachRequest: ControlRequest = { command: 'detach', minor, force: true, diskless: false };
+export const suspendRequest: ControlRequest = { command: 'suspend-io', minor };
+export const resumeRequest: ControlRequest = { command: 'resume-io', minor };
+export const invalidateRequest: ControlRequest = { command: 'invalidate', minor };
+export function peerDeviceRequest(
+  command: 'pause-sync' | 'resume-sync' | 'verify' | 'invalidate-remote',
+  peer: NodeAddress,
+): ControlRequest {
+  return { command, resource, peerNodeId: peer.nodeId, volume };
+}

@@ -13,14 +13,16 @@ import { randomSettings } from './cluster-settings';
 import { type EngineFactory } from './engine-door';
 import { type Histogram } from './histogram';
 import { compareMedia, judgeMedium, judgeMetadata } from './judge-disks';
-import { attachRequest, connectRequest, roleRequest } from './requests';
+import { connectRequest, peerDeviceRequest, resumeRequest, roleRequest } from './requests';
 import { Violation } from './violation';
-import { Workload } from './workload';
+import { type Mix, Workload } from './workload';
+import { isPaused, mendDisk } from './rare-deeds';
 
 export interface RunOptions {
   readonly seed: number;
   readonly hosts: number;
   readonly steps: number;
+  readonly mix: Mix;
   /** Only these steps are done. */
   readonly only?: ReadonlySet<number>;
   readonly traceSink?: (line: string) => void;
@@ -46,7 +48,7 @@ export function runSeed(options: RunOptions, makeEngine: EngineFactory): RunResu
   let failure: string | undefined;
   try {
     bringUp(cluster);
-    const workload = new Workload(cluster, random);
+    const workload = new Workload(cluster, random, options.mix);
     for (let step = 0; step < options.steps; step++) {
       if (options.only?.has(step) !== false) workload.step(step);
     }
@@ -116,6 +118,7 @@ function comeToRest(cluster: Cluster): void {
       network.heal(one.address, two.address);
     }
     if (one.alive) one.host.crashSoon(Infinity, 'power-lost');
+    mendDisk(one);
   }
   cluster.world.run(100);
   for (const node of cluster.nodes) if (!node.alive) node.start();
@@ -142,7 +145,16 @@ function demoteAll(cluster: Cluster): void {
 function mend(cluster: Cluster, node: ClusterNode): void {
   if (node.pending > 0 || node.door === undefined) return;
   if (!node.door.hasDisk) {
-    node.run('attach', [attachRequest(cluster.settings)], () => undefined);
+    node.attach();
+    return;
+  }
+  if (node.door.suspendedByUser) {
+    node.run('resume-io', [resumeRequest], () => undefined);
+    return;
+  }
+  for (const peer of cluster.peersOf(node)) {
+    if (!isPaused(node, peer)) continue;
+    node.run('resume-sync', [peerDeviceRequest('resume-sync', peer)], () => undefined);
     return;
   }
   for (const peer of cluster.peersOf(node)) {

@@ -4,8 +4,14 @@ import { type StopKind } from '../world/simulated-host';
 import { type Cluster } from './cluster';
 import { type ClusterNode } from './cluster-node';
 import { block } from './cluster-settings';
+import { RareDeeds } from './rare-deeds';
 import { connectRequest, disconnectRequest, downRequest, roleRequest } from './requests';
 
+/**
+ * `basic`: writes, roles, connections, crashes. `full`: also what operators rarely do and disks that fail. The basic
+ * mix does not change any more, so that the seeds of found bugs keep their meaning.
+ */
+export type Mix = 'basic' | 'full';
 type Deed = () => string | undefined;
 
 /**
@@ -24,6 +30,7 @@ export class Workload {
   constructor(
     private readonly cluster: Cluster,
     private readonly seeded: RandomStream,
+    mix: Mix,
   ) {
     this.random = seeded;
     this.deeds = [
@@ -44,7 +51,25 @@ export class Workload {
       [3, () => this.connect()],
       [1, () => this.down()],
     ];
+    if (mix === 'full') this.deeds.push(...this.rareDeeds());
     this.totalWeight = this.deeds.reduce((sum, [weight]) => sum + weight, 0);
+  }
+
+  private rareDeeds(): (readonly [weight: number, deed: Deed])[] {
+    const rare = (): RareDeeds => new RareDeeds(this.cluster, this.random);
+    return [
+      [1, () => rare().detach()],
+      [4, () => rare().attach()],
+      [0.5, () => rare().invalidate()],
+      [1, () => rare().verify()],
+      [0.5, () => rare().pauseSync()],
+      [1.5, () => rare().resumeSync()],
+      [0.5, () => rare().suspend()],
+      [2, () => rare().resume()],
+      [0.5, () => rare().failingDisk()],
+      [2, () => rare().mendDisk()],
+      [0.5, () => rare().slowDisk()],
+    ];
   }
 
   /** Does something and lets some time pass. */

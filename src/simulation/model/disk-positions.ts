@@ -100,6 +100,12 @@ export class DiskPositions {
     for (const disk of this.disks.values()) if (!isAncestor(disk.possible, mine)) return false;
     return true;
   }
+  /** Its operator gave up what the disk holds. */
+  invalidated(node: string): void {
+    const disk = this.disk(node);
+    disk.current = disk.durable = disk.possible = this.history.root;
+    disk.crashedAsPrimary = false;
+  }
   discard(node: string): void {
     this.disk(node).discardable = true;
   }

@@ -72,6 +72,10 @@ export class SimulatedHost implements NetworkMachine {
     return this.life;
   }
 
+  /** Disks that the present life holds open. */
+  get openDisks(): number {
+    return this.alive ? (this.disks?.openCount ?? 0) : 0;
+  }
   /** Starts a life; returns the ports for its engine. */
   start(): EnginePorts {
     if (this.alive) throw new Error(`${this.name} runs already`);

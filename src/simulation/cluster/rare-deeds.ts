@@ -1,0 +1,117 @@
+import { ReplicationState } from '../../control/contract/states';
+import { type RandomStream } from '../world/random-stream';
+import { type Cluster } from './cluster';
+import { type ClusterNode } from './cluster-node';
+import {
+  detachRequest,
+  diskPath,
+  forcedDetachRequest,
+  invalidateRequest,
+  peerDeviceRequest,
+  resumeRequest,
+  suspendRequest,
+} from './requests';
+
+/** What operators do now and then, and disks that fail: the deeds of the full mix. */
+export class RareDeeds {
+  constructor(
+    private readonly cluster: Cluster,
+    private readonly random: RandomStream,
+  ) {}
+
+  private anyIdle(): ClusterNode | undefined {
+    const idle = this.cluster.aliveNodes.filter((node) => node.pending === 0 && !node.changingRole);
+    return idle.length === 0 ? undefined : this.random.pick(idle);
+  }
+  private anyPeer(node: ClusterNode): ClusterNode {
+    return this.random.pick(this.cluster.peersOf(node));
+  }
+
+  detach(): string | undefined {
+    const node = this.anyIdle();
+    if (node === undefined || !node.diskIsUpToDate) return undefined;
+    const forced = this.random.chance(0.2);
+    node.run('detach', [forced ? forcedDetachRequest : detachRequest], () => undefined);
+    return forced ? 'forced detach' : 'detach';
+  }
+  attach(): string | undefined {
+    const node = this.anyIdle();
+    if (node?.door === undefined || node.door.hasDisk) return undefined;
+    node.attach();
+    return 'attach';
+  }
+  /** Only where a peer holds the same: otherwise data would be given up. */
+  invalidate(): string | undefined {
+    const node = this.anyIdle();
+    if (node === undefined || node.isPrimary) return undefined;
+    const source = this.cluster.peersOf(node).find((peer) => node.seesInSync(peer) && peer.seesInSync(node));
+    if (source === undefined) return undefined;
+    this.cluster.positions.invalidated(node.name);
+    node.run('invalidate', [invalidateRequest], () => undefined);
+    return 'invalidate';
+  }
+  verify(): string | undefined {
+    const node = this.anyIdle();
+    if (node === undefined) return undefined;
+    const peer = this.anyPeer(node);
+    if (!node.seesInSync(peer)) return undefined;
+    node.run('verify', [peerDeviceRequest('verify', peer)], () => undefined);
+    return 'verify';
+  }
+  pauseSync(): string | undefined {
+    const node = this.anyIdle();
+    if (node === undefined) return undefined;
+    node.run('pause-sync', [peerDeviceRequest('pause-sync', this.anyPeer(node))], () => undefined);
+    return 'pause-sync';
+  }
+  resumeSync(): string | undefined {
+    const node = this.anyIdle();
+    if (node === undefined) return undefined;
+    node.run('resume-sync', [peerDeviceRequest('resume-sync', this.anyPeer(node))], () => undefined);
+    return 'resume-sync';
+  }
+  suspend(): string | undefined {
+    const node = this.anyIdle();
+    if (node === undefined || !node.isPrimary) return undefined;
+    node.run('suspend-io', [suspendRequest], () => undefined);
+    return 'suspend-io';
+  }
+  resume(): string | undefined {
+    const node = this.anyIdle();
+    if (node === undefined || !node.isPrimary) return undefined;
+    node.run('resume-io', [resumeRequest], () => undefined);
+    return 'resume-io';
+  }
+  failingDisk(): string | undefined {
+    const node = this.anyIdle();
+    if (node === undefined) return undefined;
+    const faults = node.host.faults(diskPath);
+    const kind = this.random.pick(['readError', 'writeError', 'flushError'] as const);
+    faults[kind] = this.random.pick([0.02, 0.3, 1]);
+    return `disk with ${kind}`;
+  }
+  mendDisk(): string | undefined {
+    const broken = this.cluster.nodes.filter((node) => {
+      const { readError, writeError, flushError, slowest } = node.host.faults(diskPath);
+      return readError + writeError + flushError > 0 || slowest > 1;
+    });
+    if (broken.length === 0) return undefined;
+    mendDisk(this.random.pick(broken));
+    return 'disk mended';
+  }
+  slowDisk(): string | undefined {
+    const node = this.anyIdle();
+    if (node === undefined) return undefined;
+    node.host.faults(diskPath).slowest = this.random.pick([5, 50]);
+    return 'slow disk';
+  }
+}
+
+export function mendDisk(node: ClusterNode): void {
+  Object.assign(node.host.faults(diskPath), { readError: 0, writeError: 0, flushError: 0, slowest: 0.4 });
+}
+/** An operator of this node, or of that peer, paused the resync between them. */
+export function isPaused(node: ClusterNode, peer: ClusterNode): boolean {
+  const repl = node.viewOf(peer)?.repl;
+  return repl === ReplicationState.PausedSyncS || repl === ReplicationState.PausedSyncT;
+}
