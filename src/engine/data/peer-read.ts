@@ -1,7 +1,7 @@
 /**
  * Reads on behalf of a peer: for its application (P_DATA_REQUEST), its resync, its verify (wire-protocol.md 9, 10, 14).
- * A read for a resync must not miss a write that the peer has already seen: it waits for overlapping writes, and for
- * the dagtag that the request names.
+ * No read may miss a write that came before it in the peer's stream: it waits for overlapping writes (under protocol A
+ * the peer's application takes them for done), and for the dagtag that the request names.
  */
 import { DiskState, ReplicationState } from '../../control/contract/states';
 import { type PeerDevice } from '../objects';
@@ -81,7 +81,7 @@ export class PeerRead implements Interval, DiskWaiter {
     }
     this.backing = backing;
     connection.io.activeDiskIo++;
-    if (this.block.purpose !== 'application') device.io.intervals.insert(this);
+    device.io.intervals.insert(this);
     this.retryAfterConflict();
   }
   retryAfterConflict(): boolean {
