@@ -110,7 +110,7 @@ function findExisting(tool: Tool, md: MetaData): Existing | undefined {
   for (const format of ['v07', 'v08', 'v09'] as const) {
     if (format === tool.format) continue;
     const record = decodeRecord(format, md.raw);
-    if (isValid(tool, record, md.raw, md.device.size, format))
+    if (isValid(tool, record, md.raw, md.device.size, undefined, format))
       found = { format, record, superblockByte: at, flexible: true };
   }
   return found;
@@ -129,14 +129,14 @@ function findInternal(tool: Tool, md: MetaData): Existing | undefined {
   if (fixed >= 0) {
     const raw = read(fixed);
     const record = decodeRecord('v07', raw);
-    if (isValid({ ...tool, index: INDEX_V07_INTERNAL }, record, raw, device.size, 'v07'))
+    if (isValid({ ...tool, index: INDEX_V07_INTERNAL }, record, raw, device.size, undefined, 'v07'))
       found = { format: 'v07', record, superblockByte: fixed, flexible: false };
   }
   const flexible = superblockByte(device.size, INDEX_INTERNAL);
   const raw = read(flexible);
   for (const format of ['v07', 'v08', 'v09'] as const) {
     const record = decodeRecord(format, raw);
-    if (isValid({ ...tool, index: INDEX_INTERNAL }, record, raw, device.size, format))
+    if (isValid({ ...tool, index: INDEX_INTERNAL }, record, raw, device.size, undefined, format))
       found = { format, record, superblockByte: flexible, flexible: true };
   }
   return found;

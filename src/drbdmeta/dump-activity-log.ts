@@ -11,7 +11,7 @@ import { type Tool } from './tool';
 export function dumpActivityLog(tool: Tool, md: MetaData, writer: DumpWriter): void {
   if (tool.format === 'v07') return;
   const bytes = new Uint8Array(alBlocks(md.record) * AL_BLOCK_BYTES);
-  md.device.read('meta_dump_md', bytes, md.layout.alByte);
+  md.device.read('printf_al', bytes, md.layout.alByte);
   writer.text('# al {\n');
   if (viewOf(bytes).getUint32(0) === AL_MAGIC_PMEM) dumpSlots(bytes, md.record.alNrExtents, writer);
   else
@@ -36,19 +36,21 @@ function dumpBlock(bytes: Uint8Array, block: number, writer: DumpWriter): void {
     return;
   }
   const fields = decodeAlBlock(bytes);
+  const hex = (value: number, digits: number) => `0x${value.toString(16).padStart(digits, '0')}`;
+  const row = (i: number, slot: number, extent: number) =>
+    `${String(i).padStart(2)}: ${String(slot).padStart(10)} ${String(extent).padStart(10)}`;
+  const inside = Math.max(0, fields.contextSize - fields.contextStart);
   const lines = [
-    `magic: 0x${fields.magic.toString(16)}`,
-    `type: 0x${fields.transactionType.toString(16)}`,
-    `tr: ${fields.trNumber}`,
+    `magic: ${hex(fields.magic, 8)}`,
+    `type: ${hex(fields.transactionType, 4)}`,
+    `tr: ${String(fields.trNumber).padStart(10)}`,
     `active set size: ${fields.contextSize}`,
+    ...fields.context.slice(0, inside).map((extent, i) => row(i, fields.contextStart + i, extent)),
+    `updates: ${fields.nUpdates}`,
+    ...fields.updateSlots
+      .slice(0, fields.nUpdates)
+      .map((slot, i) => row(i, slot, fields.updateExtents[i] ?? AL_FREE)),
+    `crc32c: ${hex(fields.crc, 8)}`,
   ];
-  const list = (pairs: (readonly [number, number])[]) =>
-    pairs
-      .filter(([, extent]) => extent !== AL_FREE)
-      .map(([slot, extent]) => `${slot}:${extent}`)
-      .join(' ');
-  lines.push(`context: ${list(fields.context.map((extent, i) => [fields.contextStart + i, extent]))}`);
-  const updates = fields.updateSlots.slice(0, fields.nUpdates);
-  lines.push(`updates: ${list(updates.map((slot, i) => [slot, fields.updateExtents[i] ?? AL_FREE]))}`);
-  writer.text(`${name}\n${lines.map((line) => `#\t${line}\n`).join('')}#     }\n`);
+  writer.text(`${name}\n${lines.map((line) => `# \t${line}\n`).join('')}#     }\n`);
 }

@@ -59,7 +59,7 @@ export function readSlots(
   );
   for (let at = 0; at < areaBytes; at += bufferBytes) {
     const bytes = buffer.subarray(0, Math.min(bufferBytes, areaBytes - at));
-    md.device.read('meta_dump_md', bytes, md.layout.bitmapByte + at);
+    md.device.read('fprintf_bm', bytes, md.layout.bitmapByte + at);
     const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
     const value = uniformValue(bytes, words);
     if (value === undefined && maxPeers > 1) separate(words, scratch);

@@ -136,7 +136,7 @@ export function openMetaData(tool: Tool): MetaData {
   const at = superblockByte(device.size, tool.index);
   const raw = readSuperblock(tool, device, at);
   const record = decodeRecord(tool.format, raw);
-  if (isValid(tool, record, raw, device.size)) {
+  if (isValid(tool, record, raw, device.size, at)) {
     const layout = storedLayout(tool, record, device.size, at);
     return accept(tool, device, 'valid', record, layout, raw, undefined);
   }
@@ -169,7 +169,7 @@ function openCounterFile(tool: Tool): MetaData {
   const device = new MetaDevice(tool, store, 3);
   if (store !== NOTHING) device.read('v06_md_disk_to_cpu', raw, 0);
   const record = decodeRecord('v06', raw);
-  const found = store !== NOTHING && isValid(tool, record, raw, device.size) ? 'valid' : 'none';
+  const found = store !== NOTHING && isValid(tool, record, raw, device.size, 0) ? 'valid' : 'none';
   const layout = { ...layoutOf(tool, record, 8192), ...COUNTER_FILE_LAYOUT };
   return { device, found, record, layout, raw, lastKnown: undefined, superblockWritten: false };
 }
@@ -196,19 +196,20 @@ function readSuperblock(tool: Tool, device: MetaDevice, at: number): Uint8Array 
   return raw;
 }
 
-/** Says why not, with --verbose also when only the magic is missing. */
+/** Says why not, with --verbose also when only the magic is missing; shows a block that was read from byte `at`. */
 export function isValid(
   tool: Tool,
   record: Readonly<MetaRecord>,
   raw: Uint8Array,
   deviceBytes: number,
+  at: number | undefined,
   format: Format = tool.format,
 ): boolean {
   const { verbose } = tool.options;
   const defect = findDefect(format, record, tool.index, deviceBytes);
   if (defect !== undefined && (defect.rule !== 'magic' || verbose >= 1))
     tool.io.stderr(`${defect.message}\n`);
-  if (verbose >= (defect === undefined ? 4 : 3)) tool.io.stderr(hexDump(raw, 0));
+  if (at !== undefined && verbose >= (defect === undefined ? 4 : 3)) tool.io.stderr(hexDump(raw, at));
   return defect === undefined;
 }
 
@@ -257,7 +258,7 @@ function openLastKnown(tool: Tool, device: MetaDevice): MetaData | undefined {
     const raw = new Uint8Array(SUPERBLOCK_BYTES);
     device.read('v08_check_for_resize', raw, at);
     const record = decodeRecord(tool.format, raw);
-    if (isValid(tool, record, raw, lastKnown.bytes)) candidate = { raw, record };
+    if (isValid(tool, record, raw, lastKnown.bytes, at)) candidate = { raw, record };
   }
   const on = lastKnown.deviceName === deviceName ? '' : `on ${lastKnown.deviceName} `;
   say(
@@ -294,7 +295,10 @@ export function writeSuperblock(tool: Tool, md: MetaData): boolean {
     bmOffset: layout.bmOffset,
   });
   const block = encodeRecord(tool.format, record);
-  if (tool.format !== 'v06' && !isValid(tool, decodeRecord(tool.format, block), block, device.size))
+  if (
+    tool.format !== 'v06' &&
+    !isValid(tool, decodeRecord(tool.format, block), block, device.size, undefined)
+  )
     return false;
   device.flush();
   device.write(`${tool.format}_md_cpu_to_disk`, block, layout.superblockByte);

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { REFERENCE, referenceMissing } from '../drbdmeta/compare-with-reference';
 import { runHere, ScratchHost } from '../drbdmeta/scratch-host';
+import { goldenImages, goldenRegion } from '../metadata/golden-images';
 
 jest.setTimeout(180_000);
 
@@ -168,4 +169,28 @@ if (!root && missing === undefined) process.stderr.write('SKIPPED: files of v06 
   } finally {
     fs.rmSync(theirFile, { force: true });
   }
+});
+
+compare('the activity log at the end of a verbose dump is the one of the reference', async () => {
+  let compared = 0;
+  for (const image of goldenImages()) {
+    if (image.format !== 'v09' || !/kernel|al-|options/.test(image.id) || image.id.includes('bm')) continue;
+    scratch.blank('disk.img', image.device_bytes);
+    const fd = fs.openSync(scratch.file('disk.img'), 'r+');
+    fs.writeSync(fd, goldenRegion(image), 0, undefined, image.region_offset);
+    fs.closeSync(fd);
+    const argv = ['--force', '-vvvvvvvvvv', '-', 'v09', 'disk.img', image.index, 'dump-md'];
+    const theirs = spawnSync(REFERENCE, argv, {
+      cwd: scratch.folder,
+      encoding: 'latin1',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      maxBuffer: 2 ** 26,
+    });
+    const ours = await runHere(scratch, argv);
+    const log = (text: string) => text.slice(text.indexOf('# al {'));
+    expect([image.id, log(ours.stdout)]).toEqual([image.id, log(theirs.stdout)]);
+    compared++;
+  }
+  process.stderr.write(`drbdmeta: ${compared} activity logs shown as the reference does\n`);
+  expect(compared).toBeGreaterThanOrEqual(20);
 });

@@ -201,3 +201,17 @@ test('plain files are disks of our daemon: no --force needed, unless the referen
     'initializing bitmap (4 KB) to all zero\ninitializing bitmap (4 KB) to all zero using pwrite\n',
   ]);
 });
+
+test('sparse files stay sparse: a bitmap of 224 MiB takes no room, and a used one becomes a hole', async () => {
+  const size = 2 ** 40;
+  scratch.blank('disk.img', size);
+  const used = () => fs.statSync(scratch.file('disk.img')).blocks * 512;
+  expect((await runHere(scratch, argv('create-md', '7'))).status).toBe(0);
+  expect(used()).toBeLessThan(2 ** 20);
+  const layout = layoutOf(size, 7);
+  patch(layout.bitmapByte + 2 ** 26, Buffer.alloc(2 ** 22, 0xa5));
+  expect(used()).toBeGreaterThan(2 ** 22);
+  expect((await runHere(scratch, argv('create-md', '7'))).status).toBe(0);
+  expect(read(layout.bitmapByte + 2 ** 26, 2 ** 22).every((byte) => byte === 0)).toBe(true);
+  expect(used()).toBeLessThan(2 ** 20);
+});
