@@ -25,7 +25,12 @@ function loadSchemas() {
 
 function generate() {
   const { clientMessageSchema, serverMessageSchema } = loadSchemas();
-  const ajv = new Ajv({ discriminator: true, allowUnionTypes: true, inlineRefs: false, code: { source: true, optimize: 2 } });
+  const ajv = new Ajv({
+    discriminator: true,
+    allowUnionTypes: true,
+    inlineRefs: false,
+    code: { source: true, optimize: 2 },
+  });
   ajv.addSchema(clientMessageSchema, 'clientMessage');
   ajv.addSchema(serverMessageSchema, 'serverMessage');
   const source = standalone(ajv, {

@@ -5,7 +5,13 @@ const esbuild = require('esbuild');
 
 module.exports = {
   getCacheKey: (source, path) =>
-    crypto.createHash('sha1').update(esbuild.version + ' no import()').update(path).update('\0').update(source).digest('hex'),
+    crypto
+      .createHash('sha1')
+      .update(esbuild.version + ' no import()')
+      .update(path)
+      .update('\0')
+      .update(source)
+      .digest('hex'),
   process(source, path) {
     const { code, map } = esbuild.transformSync(source, {
       loader: 'ts',

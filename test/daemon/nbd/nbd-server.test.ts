@@ -87,7 +87,9 @@ withProgram('nbdinfo', 'lists both names; `ro` is read-only, unknown names are r
   expect(list).toMatch(/export="ro"/);
   const readOnly = JSON.parse(await run('nbdinfo', '--json', `nbd+unix:///ro?socket=${socket}`));
   expect(readOnly.exports[0].is_read_only).toBe(true);
-  expect(await failure('nbdinfo', `nbd+unix:///nonsense?socket=${socket}`)).toMatch(/No such file or directory/);
+  expect(await failure('nbdinfo', `nbd+unix:///nonsense?socket=${socket}`)).toMatch(
+    /No such file or directory/,
+  );
 });
 withProgram('qemu-io', 'is told why a device does not open', async () => {
   device.openError = 124;
