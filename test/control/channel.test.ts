@@ -232,6 +232,21 @@ describe('a client that breaks the contract', () => {
   });
 });
 
+describe('a daemon with too many clients', () => {
+  it('refuses another one, and no second daemon is started for it', async () => {
+    const server = await ControlServer.listen(
+      { directory, nodeName: 'alpha', release: 'test', maxClients: 2 },
+      { onRequest: () => undefined, snapshots: () => [] },
+    );
+    cleanups.push(() => server?.close());
+    await open();
+    await open();
+    const env = { UDRBD_RUN_DIR: directory, UDRBD_DRBDD: '/bin/false' };
+    const failure = await failureOf(connectToDaemon({ env, start: true }));
+    expect([failure.kind, failure.message]).toEqual(['refused', 'too many clients']);
+  });
+});
+
 describe('a daemon that breaks the contract', () => {
   it.each([
     ['no JSON', 'x\n', 'not JSON'],

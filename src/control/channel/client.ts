@@ -36,6 +36,7 @@ export interface DaemonIdentity {
 export class ControlClient {
   private readonly waiting = new Map<number, Waiter>();
   private nextId = 1;
+  private greeted = false;
   private reader: EventReader | undefined;
   private failure: ControlError | undefined;
   private onHello: ((identity: DaemonIdentity) => void) | undefined;
@@ -163,7 +164,10 @@ export class ControlClient {
       case 'hello':
         if (message.version !== CONTRACT_VERSION) {
           this.fail(new ControlError('protocol', `the daemon speaks contract ${message.version}`));
-        } else this.onHello?.(message);
+        } else {
+          this.greeted = true;
+          this.onHello?.(message);
+        }
         break;
       case 'part':
         this.waiting.get(message.id)?.parts.push(message.snapshot);
@@ -179,7 +183,8 @@ export class ControlClient {
         this.reader?.onOverrun(message.lost);
         break;
       case 'closing':
-        this.fail(new ControlError('closed', message.reason));
+        // Before its greeting the daemon refuses us; afterwards it goes away.
+        this.fail(new ControlError(this.greeted ? 'closed' : 'refused', message.reason));
         break;
     }
   }

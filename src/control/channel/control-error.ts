@@ -6,6 +6,8 @@ export type ControlFailure =
   | 'start-failed'
   /** Run directory or socket belong to somebody else, or access was denied. */
   | 'not-permitted'
+  /** The daemon runs but does not take another client. */
+  | 'refused'
   /** The run directory cannot be used. */
   | 'run-directory'
   /** The other side does not speak our contract. */
