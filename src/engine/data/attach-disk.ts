@@ -81,6 +81,11 @@ function writeLastState(device: Device, backing: BackingDevice): void {
 }
 function letGo(device: Device, backing: BackingDevice): void {
   const { resource } = device;
+  if (!backing.isQuiet) {
+    // A flush for a barrier, or another late comer, began while the last state was written.
+    backing.whenIdle(new WhenDone(() => letGo(device, backing)));
+    return;
+  }
   device.io.nextTransaction = backing.activityLog.transactionNumber;
   device.io.lazyBitmapTimer?.cancel();
   device.io.lazyBitmapTimer = undefined;

@@ -199,9 +199,13 @@ export class BackingDevice implements MetaDataTarget {
     this.idleWaiter = waiter;
     this.scheduler.soon({ run: () => this.checkIdle() });
   }
+  /** No I/O on the disk is in flight, but for superblock and bitmap. */
+  get isQuiet(): boolean {
+    return this.references === 0 && this.activityLog.idle;
+  }
   private checkIdle(): void {
     const waiter = this.idleWaiter;
-    if (waiter === undefined || this.references > 0 || !this.activityLog.idle) return;
+    if (waiter === undefined || !this.isQuiet) return;
     this.idleWaiter = undefined;
     waiter.onDiskDone(0);
   }

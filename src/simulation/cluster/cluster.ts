@@ -16,6 +16,8 @@ export class Cluster {
   readonly nodes: readonly ClusterNode[];
   readonly history = new WriteHistory();
   readonly positions = new DiskPositions(this.history);
+  /** Flushes failed: a node that cannot flush goes on with draining only (engine.md 10.7). */
+  barriersMeanNothing = false;
   private readonly primaries = new Set<string>();
 
   constructor(
@@ -124,7 +126,7 @@ export class Cluster {
    * storage.
    */
   private observeStable(): void {
-    if (this.settings.disk['disk-flushes'] === false) return;
+    if (this.settings.disk['disk-flushes'] === false || this.barriersMeanNothing) return;
     for (const one of this.nodes) {
       for (const two of this.nodes) if (one !== two && !one.seesInSync(two)) return;
     }

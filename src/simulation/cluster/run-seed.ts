@@ -129,7 +129,11 @@ function comeToRest(cluster: Cluster): void {
     );
   };
   // A Primary may be in the way of a resync (engine.md 5.9 step 9): then the operator gives that up.
-  if (!cluster.world.runUntil(atPeace, 60_000, 5)) demoteAll(cluster);
+  if (!cluster.world.runUntil(atPeace, 60_000, 5)) {
+    demoteAll(cluster);
+    cluster.world.runUntil(atPeace, 10_000, 5);
+    forceNewest(cluster);
+  }
   waitFor(cluster, 'peace', atPeace);
   // Barriers, peer acks and lazy writes of meta-data.
   cluster.world.run(20_000);
@@ -140,6 +144,21 @@ function demoteAll(cluster: Cluster): void {
     if (!node.isPrimary || node.pending > 0) continue;
     node.application.close(() => node.run('secondary', [roleRequest('secondary')], () => undefined));
   }
+}
+/**
+ * Two disks that were lost at the same moment count each other as the better one and are both Outdated. An operator
+ * who knows which holds everything says so.
+ */
+function forceNewest(cluster: Cluster): void {
+  if (cluster.nodes.some((node) => node.diskIsUpToDate || node.pending > 0)) return;
+  const newest = cluster.nodes.find(
+    (node) =>
+      cluster.positions.isNewest(node.name) &&
+      cluster.peersOf(node).every((peer) => node.knowsGenerationOf(peer)),
+  );
+  if (newest === undefined) return;
+  cluster.histogram.count('all disks Outdated: one forced');
+  newest.run('force', [roleRequest('primary', true), roleRequest('secondary')], () => undefined);
 }
 /** What an operator does who finds his node without a disk or standing alone. */
 function mend(cluster: Cluster, node: ClusterNode): void {

@@ -10,7 +10,7 @@ export interface Shrunk {
 
 /** What kind of failure it is: the text without its numbers. */
 const kindOf = (failure: string): string =>
-  (failure.split('\n')[0] ?? '').replace(/[0-9]+/g, 'N').slice(0, 60);
+  (failure.split('\n')[0] ?? '').replace(/[0-9]+/g, 'N').slice(0, 200);
 
 /**
  * Leaves out steps, in ever smaller groups, as long as the run still fails in the same way (delta debugging).
