@@ -1,6 +1,6 @@
 import { type FileReader } from '../language/file-reader';
 import { parseSections, parseText } from '../language/parse';
-import { lineOf, requireOperator, textOf, type Token } from '../language/tokens';
+import { endToken, lineOf, requireOperator, textOf, type Token } from '../language/tokens';
 import { type FileItem, type GlobalNode, type IncludeNode, type RequireNode } from '../language/tree';
 import { type ConfigDraft, newResource, type ResourceDraft } from './drafts';
 import { checkRange } from './read-address';
@@ -205,7 +205,8 @@ export class ConfigReader {
     const source = { display: name, file: files.canonicalName(path), text: result.text };
     reading.source = source;
     this.sources.set(source.file, source.text);
-    const [first] = parseText(source.text, { isProxyOption }).tree.items;
+    const parsed = parseText(source.text, { isProxyOption }).tree;
+    const [first] = parsed.items;
     let template: ResourceDraft | undefined;
     if (first?.kind === 'common') {
       this.depth++;
@@ -217,13 +218,14 @@ export class ConfigReader {
       this.depth--;
     } else {
       const token = first === undefined ? undefined : first.kind === 'error' ? first.token : first.keyword;
-      reading.report.fatal(
-        'syntax',
-        lineOrigin(reading, token === undefined ? 1 : lineOf(token)),
-        `${source.display}:${token === undefined ? 1 : lineOf(token)}: Parse error: 'TK_COMMON' expected,\n` +
-          `\tbut got '${token === undefined ? '' : textOf(token)}'`,
-        { token, expected: ['common'] },
-      );
+      const line = token === undefined ? parsed.lastLine : lineOf(token);
+      reportSyntaxError(reading, {
+        kind: 'error',
+        token: token ?? endToken(source.text.length),
+        line,
+        form: 'B',
+        expected: 'TK_COMMON',
+      });
     }
     Object.assign(reading, outer);
     return template;
@@ -232,7 +234,7 @@ export class ConfigReader {
   private readRequire(node: RequireNode): void {
     const { reading } = this;
     reading.config.modern = true;
-    const origin = statementOrigin(reading);
+    const origin = lineOrigin(reading, lineOf(node.version));
     const driver = this.settings.driverVersion();
     if (driver === undefined) {
       reading.report.fatal('require', origin, 'Could not get drbd-module-version, Module not loaded?');

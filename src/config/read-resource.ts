@@ -260,7 +260,7 @@ export function reportHostsInCommon(reading: Reading, common: ResourceDraft, las
   reading.report.error(
     'hosts-in-common',
     origin,
-    `${origin.display}:${origin.line}: in the common section, there are no host sections allowed.`,
+    `${origin.display}:${origin.line}: in the ${common.name} section, there are no host sections allowed.`,
     { token: last },
   );
 }

@@ -61,7 +61,8 @@ export function expectedWords(expected: string): readonly string[] {
 export function reportSyntaxError(reading: Reading, node: ErrorNode): void {
   const origin = lineOrigin(reading, node.line);
   const place = `${origin.display}:${origin.line}: `;
-  const problem = node.expected === 'TK_STRING' ? stringProblem(node.token) : undefined;
+  const wantsString = node.expected === 'TK_STRING' || node.expected === 'TK_STRING | {';
+  const problem = wantsString ? stringProblem(node.token) : undefined;
   if (problem !== undefined || node.form === 'text') {
     reading.report.fatal('syntax', origin, place + (problem ?? node.expected), { token: node.token });
     return;

@@ -151,6 +151,11 @@ export function textOf(token: Token): string {
   return inner.includes('\\') ? inner.replace(/\\(.)/gs, '$1') : inner;
 }
 
+/** What stands behind the last token, for messages. */
+export function endToken(offset: number): Token {
+  return { image: '', startOffset: offset, tokenType: EOF, tokenTypeIdx: EOF.tokenTypeIdx ?? 0 };
+}
+
 /** 1-based line on which the token starts. */
 export function lineOf(token: Token): number {
   return token.startLine ?? 0;

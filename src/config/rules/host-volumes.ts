@@ -16,15 +16,15 @@ function copyVolume({ keys }: Checking, from: VolumeDraft, to: VolumeDraft, host
     }
   }
   const deviceOrigin = to.deviceStatement ?? noOrigin(host);
-  if (to.deviceName === undefined && from.deviceName !== undefined) {
-    to.deviceName = from.deviceName;
-    to.deviceOrigin = from.deviceOrigin;
-    for (const name of host.names) keys.claimOfHost('device', name, from.deviceName, deviceOrigin);
-  }
   if (to.minor === undefined && from.minor !== undefined) {
     to.minor = from.minor;
     to.deviceOrigin = from.deviceOrigin;
     for (const name of host.names) keys.claimOfHost('device-minor', name, from.minor, deviceOrigin);
+  }
+  if (to.deviceName === undefined && from.deviceName !== undefined) {
+    to.deviceName = from.deviceName;
+    to.deviceOrigin = from.deviceOrigin;
+    for (const name of host.names) keys.claimOfHost('device', name, from.deviceName, deviceOrigin);
   }
   if (to.metaDisk === undefined && from.metaDisk !== undefined) {
     to.metaDisk = from.metaDisk;
