@@ -21,8 +21,13 @@ function readStandardInput(): ReadResult {
   }
 }
 
+/** Names are byte strings like the texts they come from: one character a byte. */
+function bytes(name: string): Buffer {
+  return Buffer.from(name, 'latin1');
+}
+
 function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
 const errnoTexts: Readonly<Record<string, string>> = {
@@ -42,10 +47,10 @@ function messageOf(error: unknown): string {
 function read(name: string): ReadResult {
   if (name === '-') return readStandardInput();
   try {
-    const status = fs.statSync(name);
+    const status = fs.statSync(bytes(name));
     if (status.isDirectory()) return { kind: 'directory' };
     if (status.size > MAX_FILE_BYTES) return { kind: 'unreadable', reason: 'File too large' };
-    return { kind: 'text', text: fs.readFileSync(name, 'latin1') };
+    return { kind: 'text', text: fs.readFileSync(bytes(name), 'latin1') };
   } catch (error) {
     return { kind: 'unreadable', reason: messageOf(error) };
   }
@@ -55,7 +60,7 @@ function canonicalName(name: string): string {
   const slash = name.lastIndexOf('/');
   if (slash === 0) return name;
   try {
-    const directory = fs.realpathSync(slash < 0 ? '.' : name.slice(0, slash));
+    const directory = fs.realpathSync(bytes(slash < 0 ? '.' : name.slice(0, slash)), 'latin1');
     return directory === '/' ? `/${name.slice(slash + 1)}` : `${directory}/${name.slice(slash + 1)}`;
   } catch {
     return path.resolve(name);
@@ -64,7 +69,7 @@ function canonicalName(name: string): string {
 
 function realPath(name: string): string | undefined {
   try {
-    return fs.realpathSync(name);
+    return fs.realpathSync(bytes(name), 'latin1');
   } catch {
     return undefined;
   }
@@ -105,13 +110,13 @@ function expand(prefix: string, components: readonly string[], directory: string
   const absolute = (name: string): string => (name.startsWith('/') ? name : path.join(directory, name));
   if (!hasMagic(component)) {
     const next = join(component.replace(/\\(.)/g, '$1'));
-    if (rest.length === 0) return fs.existsSync(absolute(next)) ? [next] : [];
+    if (rest.length === 0) return fs.existsSync(bytes(absolute(next))) ? [next] : [];
     return expand(next, rest, directory);
   }
   const pattern = componentPattern(component);
   let names: string[];
   try {
-    names = fs.readdirSync(absolute(prefix === '' ? '.' : prefix), 'latin1');
+    names = fs.readdirSync(bytes(absolute(prefix === '' ? '.' : prefix)), 'latin1');
   } catch {
     return [];
   }
