@@ -239,6 +239,18 @@ function adjustConnections(run: Run): void {
   cancelWaits(run, changes, removed);
 }
 
+const runningByName = new WeakMap<Config, ReadonlyMap<string, Resource>>();
+
+/** A running resource by name; thousands of them are looked up one by one. */
+function runningResource(running: Config, name: string): Resource | undefined {
+  let byName = runningByName.get(running);
+  if (byName === undefined) {
+    byName = new Map(running.resources.map((resource) => [resource.name, resource]));
+    runningByName.set(running, byName);
+  }
+  return byName.get(name);
+}
+
 /** Schedules what one resource needs. */
 export function scheduleAdjust(scope: Scope, context: AdjustContext, list: DeferredList): void {
   const { resource, volume } = scope;
@@ -246,7 +258,7 @@ export function scheduleAdjust(scope: Scope, context: AdjustContext, list: Defer
     scheduleProxies(scope, context.proxies, list);
     return;
   }
-  const running = context.running?.resources.find((candidate) => candidate.name === resource.name);
+  const running = context.running === undefined ? undefined : runningResource(context.running, resource.name);
   const run: Run = { scope, context, list, running, done: new Set(), waits: [], last: undefined };
   const all = compareVolumes(running?.me?.volumes ?? [], resource.me?.volumes ?? []);
   const changes = volume === undefined ? all : all.filter((change) => change.vnr === volume.vnr);

@@ -1,5 +1,5 @@
 /** Runs what `up` and `adjust` have scheduled, stage by stage across all resources (drbdadm.md sections 10, 11.4). */
-import { type TextOutput } from './execute-plan';
+import { type TextOutput } from './text-output';
 import { type DeferredEntry, type Plan, type Stage, stages } from './plan';
 
 /** A failure in one of these makes the rest of the resource's work pointless. */
@@ -70,7 +70,7 @@ interface DeferredRun {
   readonly progress: Progress | undefined;
   readonly finished: Set<number>;
   readonly failedResources: Set<string>;
-  readonly perform: (entry: DeferredEntry) => Promise<number>;
+  readonly perform: (entry: DeferredEntry) => number | Promise<number>;
   failures: number;
 }
 
@@ -79,15 +79,7 @@ function isReady(run: DeferredRun, entry: DeferredEntry): boolean {
   return !run.finished.has(entry.id) && (entry.after === undefined || run.finished.has(entry.after));
 }
 
-async function runEntry(run: DeferredRun, entry: DeferredEntry): Promise<void> {
-  run.finished.add(entry.id);
-  if (run.failedResources.has(entry.resource)) {
-    if (run.progress !== undefined) run.progress.skipped(entry.stage, entry.resource);
-    else run.output.stderr(`drbdadm: ${entry.command} ${entry.resource}: skipped due to earlier error\n`);
-    return;
-  }
-  run.progress?.entry(entry.stage, entry.resource);
-  const code = await run.perform(entry);
+function finish(run: DeferredRun, entry: DeferredEntry, code: number): void {
   if (code === 0) return;
   if (fatalStages.has(entry.stage)) run.failedResources.add(entry.resource);
   // Killed by a signal: the resource is given up, but the run goes on (drbdadm.md section 10).
@@ -96,15 +88,42 @@ async function runEntry(run: DeferredRun, entry: DeferredEntry): Promise<void> {
   run.progress?.failed(entry.command, code);
 }
 
-/** One pass over all stages. False: a stage failed and nothing more is to be run. */
-async function runPass(run: DeferredRun, entries: readonly DeferredEntry[]): Promise<boolean> {
+/** Starts an entry; a promise only if it has to be waited for. */
+function runEntry(run: DeferredRun, entry: DeferredEntry): void | Promise<void> {
+  run.finished.add(entry.id);
+  if (run.failedResources.has(entry.resource)) {
+    if (run.progress !== undefined) run.progress.skipped(entry.stage, entry.resource);
+    else run.output.stderr(`drbdadm: ${entry.command} ${entry.resource}: skipped due to earlier error\n`);
+    return undefined;
+  }
+  run.progress?.entry(entry.stage, entry.resource);
+  const result = run.perform(entry);
+  if (typeof result === 'number') return finish(run, entry, result);
+  return result.then((code) => finish(run, entry, code));
+}
+
+/** One pass over all stages; what is left stays in its list. False: a stage failed and nothing more is to be run. */
+async function runPass(run: DeferredRun, byStage: Map<Stage, readonly DeferredEntry[]>): Promise<boolean> {
   for (const stage of stages) {
-    for (const entry of entries) {
-      if (entry.stage === stage && isReady(run, entry)) await runEntry(run, entry);
+    const left: DeferredEntry[] = [];
+    for (const entry of byStage.get(stage) ?? []) {
+      if (!isReady(run, entry)) {
+        if (!run.finished.has(entry.id)) left.push(entry);
+        continue;
+      }
+      const work = runEntry(run, entry);
+      if (work !== undefined) await work;
     }
+    byStage.set(stage, left);
     if (run.failures > 0 && run.progress === undefined) return false;
   }
   return true;
+}
+
+function sortByStage(entries: readonly DeferredEntry[]): Map<Stage, DeferredEntry[]> {
+  const byStage = new Map<Stage, DeferredEntry[]>(stages.map((stage) => [stage, []]));
+  for (const entry of entries) byStage.get(entry.stage)?.push(entry);
+  return byStage;
 }
 
 /** Runs all scheduled entries; the result is 1 if anything failed. */
@@ -112,7 +131,7 @@ export async function runDeferred(
   plan: Plan,
   mode: { quiet: boolean },
   output: TextOutput,
-  perform: (entry: DeferredEntry) => Promise<number>,
+  perform: (entry: DeferredEntry) => number | Promise<number>,
 ): Promise<number> {
   const progress = plan.progress ? new Progress(output) : undefined;
   const cancelled = plan.deferred.filter((entry) => entry.cancelled === true).map((entry) => entry.id);
@@ -126,10 +145,11 @@ export async function runDeferred(
   };
   mode.quiet = plan.progress;
   progress?.begin();
+  const byStage: Map<Stage, readonly DeferredEntry[]> = sortByStage(plan.deferred);
   let before = -1;
   while (run.finished.size < plan.deferred.length && run.finished.size > before) {
     before = run.finished.size;
-    if (!(await runPass(run, plan.deferred))) break;
+    if (!(await runPass(run, byStage))) break;
   }
   progress?.end();
   return run.failures > 0 ? 1 : 0;

@@ -20,7 +20,7 @@ import {
 import { configuration } from './configuration';
 import { type ExtraCommandLine, findExtraCommand } from './extra-commands';
 import { executeLegacyProgram } from './legacy-program';
-import { PlanExecutor } from './execute-plan';
+import { executePlan } from './execute-plan';
 import {
   helpText,
   hiddenCommandsText,
@@ -292,7 +292,7 @@ async function runCommand(line: CommandLine, io: DrbdadmIo, nodeName: string): P
   if (typeof prepared === 'number') return prepared;
   const { plan, config } = prepared;
   const directory = runDirectoryPath(io.env);
-  const executor = new PlanExecutor({
+  return executePlan(plan, {
     dryRun: line.dryRun,
     verbose: line.verbosity > 0,
     shellVariable: line.shellVariable,
@@ -304,7 +304,6 @@ async function runCommand(line: CommandLine, io: DrbdadmIo, nodeName: string): P
       if (call.registers !== undefined) registerConfiguration(directory, call.registers, config.file);
     },
   });
-  return executor.execute(plan);
 }
 
 /** `check`, `explain`, `plan`, `fmt`. */

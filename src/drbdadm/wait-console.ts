@@ -1,5 +1,5 @@
 /** The dialog of `wait-con-int`: wait for all resources, let the operator give up (drbdadm.md 13.7). */
-import { type TextOutput } from './execute-plan';
+import { type TextOutput } from './text-output';
 import { type CallRunner } from './back-ends';
 import { type Step } from './plan';
 

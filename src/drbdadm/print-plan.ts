@@ -1,0 +1,79 @@
+/** The dry run: prints the calls of a plan and does nothing else (drbdadm.md section 8). */
+import { type BackEndCall, type Step, type Tool } from './plan';
+import { ProgramEnd } from './program-end';
+import { type TextOutput } from './text-output';
+import { escapeWord } from './word-escape';
+
+export interface PrintSettings {
+  readonly shellVariable: string | undefined;
+  /** The words that name a tool: a path given with -s and so on, else its bare name. */
+  toolName(tool: Tool): string;
+  readonly output: TextOutput;
+}
+
+export class PlanPrinter {
+  constructor(private readonly settings: PrintSettings) {}
+
+  /** One line, words escaped and separated by blanks; with `-n` an assignment in front. */
+  call(call: BackEndCall): void {
+    const { shellVariable, output } = this.settings;
+    let text = shellVariable === undefined ? '' : `${shellVariable}=${escapeWord(call.resource)}\n`;
+    text += escapeWord(this.settings.toolName(call.tool));
+    for (const word of call.words) text += ` ${escapeWord(word)}`;
+    output.stdout(`${text}\n`);
+  }
+
+  private complain(lines: readonly string[]): void {
+    for (const line of lines) this.settings.output.stderr(`${line}\n`);
+  }
+
+  private fallBack(step: Extract<Step, { kind: 'fall-back' }>): number {
+    this.call(step.first);
+    for (const call of step.second) this.call(call);
+    if (step.thenComplain === undefined) return 0;
+    this.complain([step.thenComplain]);
+    return 10;
+  }
+
+  /** Everything that may be called, as if every call succeeded. */
+  private step(step: Step): number {
+    switch (step.kind) {
+      case 'call':
+      case 'accept-timeout':
+        this.call(step.call);
+        return 0;
+      case 'print':
+        this.settings.output.stdout(step.text);
+        return 0;
+      case 'complain':
+        this.complain(step.lines);
+        if (step.ends === true) throw new ProgramEnd(step.code);
+        return step.code;
+      case 'fall-back':
+        return this.fallBack(step);
+      case 'outdate':
+        this.call(step.first);
+        if (step.second !== undefined) this.call(step.second);
+        return 0;
+      case 'resize':
+        this.call(step.resize);
+        this.call(step.check);
+        return 0;
+      case 'create-md':
+        this.call(step.create);
+        return 0;
+      case 'wait-for-all':
+        for (const call of step.calls) this.call(call);
+        return 0;
+    }
+  }
+
+  /** Prints steps until one complains. */
+  steps(steps: readonly Step[]): number {
+    for (const step of steps) {
+      const code = this.step(step);
+      if (code !== 0) return code;
+    }
+    return 0;
+  }
+}

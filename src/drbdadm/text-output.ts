@@ -1,0 +1,5 @@
+/** Output of drbdadm itself: byte strings. */
+export interface TextOutput {
+  stdout(text: string): void;
+  stderr(text: string): void;
+}
