@@ -13,6 +13,7 @@ import { BitmapCollector } from './bitmap-collector';
 import { transferBuffer } from './block-store';
 import { invalidateBefore } from './create-md';
 import { probeForData } from './data-probe';
+import { SparseWriter } from './sparse-writer';
 import { jsonDumpAsText } from './json-dump-text';
 import {
   areaOf,
@@ -182,9 +183,9 @@ function write(tool: Tool, md: MetaData, collector: BitmapCollector | undefined)
   const bytes = Math.min(byteCount(md, collector), layout.bitmapAreaBytes);
   if (collector !== undefined && bytes > 0) {
     const buffer = transferBuffer(Math.min(2 ** 25, bytes));
-    collector.interleave(bytes, buffer, (piece, at) =>
-      device.write('meta_restore_md', piece, layout.bitmapByte + at),
-    );
+    const writer = new SparseWriter(tool, device, 'meta_restore_md');
+    collector.interleave(bytes, buffer, (piece, at) => writer.write(piece, layout.bitmapByte + at));
+    writer.end();
     device.flush();
   }
   // Flags and sizes as the dump says; the activity log is not touched.

@@ -215,3 +215,19 @@ test('sparse files stay sparse: a bitmap of 224 MiB takes no room, and a used on
   expect(read(layout.bitmapByte + 2 ** 26, 2 ** 22).every((byte) => byte === 0)).toBe(true);
   expect(used()).toBeLessThan(2 ** 20);
 });
+
+test('restore-md leaves a sparse file sparse, and makes holes where the dump has zeros', async () => {
+  const size = 2 ** 40;
+  scratch.blank('disk.img', size);
+  await runHere(scratch, argv('create-md', '7'));
+  const layout = layoutOf(size, 7);
+  const sb = decodeSuperblock09(read(layout.superblockByte, 4096));
+  patch(layout.superblockByte, encodeSuperblock09({ ...sb, effectiveSize: layout.usableSectors }));
+  patch(layout.bitmapByte + 100, Buffer.from('a55a1234', 'hex'));
+  fs.writeFileSync(scratch.file('dump.txt'), (await runHere(scratch, argv('dump-md'))).stdout, 'latin1');
+  patch(layout.bitmapByte + 2 ** 27, Buffer.alloc(2 ** 22, 0xa5));
+  expect((await runHere(scratch, argv('restore-md', 'dump.txt'))).status).toBe(0);
+  expect(read(layout.bitmapByte + 100, 4).toString('hex')).toBe('a55a1234');
+  expect(read(layout.bitmapByte + 2 ** 27, 2 ** 22).every((byte) => byte === 0)).toBe(true);
+  expect(fs.statSync(scratch.file('disk.img')).blocks * 512).toBeLessThan(2 ** 26);
+});
