@@ -1,52 +1,32 @@
-import { type ConsumeMethodOpts, type OrMethodOpts, type TokenType } from 'chevrotain';
+import { type OrMethodOpts } from 'chevrotain';
+import { HostGrammar } from './host-grammar';
+import { formA, formB } from './section-grammar';
 import {
-  Colon,
   IgnoreOnWord,
   Integer,
-  Ipv4,
-  Ipv6,
   KAddress,
   KAsk,
   KCommon,
   KConnection,
   KCstate,
-  KDevice,
   KDialogRefresh,
   KDisableIpVerification,
-  KDisk,
   KernelVersion,
-  KFlexMetaDisk,
-  KFloating,
   KGlobal,
   KHost,
   KHosts,
   KInclude,
-  KInside,
-  KIpv4,
-  KIpv6,
   KMesh,
-  KMetaDisk,
-  KMinor,
   KMinorCount,
   KNo,
-  KNodeId,
-  KOn,
-  KOptions,
-  KOutside,
   KOutsideAddress,
   KPath,
   KPeerNodeId,
   KPort,
-  KProxy,
   KRemoteHost,
   KResource,
-  KSci,
-  KSdp,
-  KSsocks,
-  KStacked,
   KTemplateFile,
   KThisHost,
-  KTiebreaker,
   KTimeoutLong,
   KTimeoutMedium,
   KTimeoutShort,
@@ -56,19 +36,14 @@ import {
   KVolume,
   KYes,
   LBrace,
-  LBracket,
-  OddDeviceWord,
   OptionValue,
   ProtocolWord,
   RBrace,
-  RBracket,
   Require,
   Semicolon,
   Str,
-  textOf,
   type Token,
 } from './tokens';
-import { formA, formB, SectionGrammar } from './section-grammar';
 import type * as tree from './tree';
 
 const expectFileItem = formA(
@@ -79,17 +54,6 @@ const expectUsageCount = formA('yes | no | ask');
 const expectResourceItem = formB(
   'protocol | on | disk | net | syncer | startup | handlers | connection | ignore-on | stacked-on-top-of | skip',
 );
-const expectDisk = formB('TK_STRING | {');
-const expectHostItem = formA('disk | device | address | meta-disk | flexible-meta-disk | node-id | skip');
-const expectFloatingEnd = formB('{ | ;');
-const expectVolumeItem = formB('device | disk | meta-disk | flex-meta-disk | }');
-const expectTiebreaker = formA('yes | no');
-const expectStackedItem = formA('device | address | proxy | volume | node-id');
-const expectStackedVolumeItem = formB('device | disk | }');
-const expectMinor = formA('minor | ;');
-const expectIndex = formA('[ | ;');
-const expectAddress = formA('ssocks | sdp | ipv4 | ipv6 | <ipv4 address> ');
-const expectNameOrBrace = formB("TK_STRING | '{'");
 const expectNameOrSemicolon = formB("TK_STRING | ';'");
 const expectConnectionItem = formB('host | net | skip | }');
 const expectPathItem = formB('host | }');
@@ -97,310 +61,13 @@ const expectAfterHost = formB('address | port | ;');
 const expectPairEnd = formB('via | ; ');
 const expectVia = formB('proxy | outside-address');
 const expectMeshItem = formB('hosts | net | }');
-const expectProxyItem = formA('inside | outside');
 
 /** The grammar of drbd.conf (config-language.md 4), which builds the tree as it goes. */
-export class ConfigGrammar extends SectionGrammar {
+export class ConfigGrammar extends HostGrammar {
   constructor(validate = false) {
     super(validate);
     this.performSelfAnalysis();
   }
-
-  /** What is expected as the first of several names: an empty list is reported in another way than a wrong token. */
-  private firstName(end: TokenType, otherwise: ConsumeMethodOpts): ConsumeMethodOpts | undefined {
-    return this.LA(1).tokenType === end ? undefined : otherwise;
-  }
-
-  // ---- addresses
-
-  private readonly inet = this.RULE('inet', (family: Token | undefined): tree.AddressNode => {
-    const address = this.CONSUME(Ipv4);
-    this.CONSUME(Colon);
-    return { family, address, port: this.CONSUME(Integer) };
-  });
-
-  private readonly addressForms: OrMethodOpts<tree.AddressNode> = {
-    DEF: [
-      { ALT: () => this.SUBRULE(this.inet, { ARGS: [undefined] }) },
-      { ALT: () => this.SUBRULE1(this.inet, { ARGS: [this.CONSUME(KIpv4)] }) },
-      { ALT: () => this.SUBRULE2(this.inet, { ARGS: [this.CONSUME(KSdp)] }) },
-      { ALT: () => this.SUBRULE3(this.inet, { ARGS: [this.CONSUME(KSsocks)] }) },
-      { ALT: () => this.SUBRULE4(this.inet, { ARGS: [this.CONSUME(KSci)] }) },
-      {
-        ALT: () => {
-          const family = this.CONSUME(KIpv6);
-          this.CONSUME(LBracket);
-          const address = this.CONSUME(Ipv6);
-          this.CONSUME(RBracket);
-          this.CONSUME(Colon);
-          return { family, address, port: this.CONSUME(Integer) };
-        },
-      },
-    ],
-    ...expectAddress,
-  };
-
-  private readonly address = this.RULE('address', (): tree.AddressNode => this.OR(this.addressForms));
-
-  // ---- volumes
-
-  private readonly disk = this.RULE('disk', (): tree.DiskPathNode | tree.OptionsNode => {
-    const keyword = this.CONSUME(KDisk);
-    return this.OR<tree.DiskPathNode | tree.OptionsNode>({
-      DEF: [
-        {
-          ALT: () => {
-            const path = this.CONSUME(Str);
-            this.CONSUME(Semicolon);
-            return { kind: 'disk-path', keyword, path };
-          },
-        },
-        { ALT: () => this.SUBRULE(this.optionBlock, { ARGS: [keyword] }) },
-      ],
-      ...expectDisk,
-    });
-  });
-
-  private readonly device = this.RULE('device', (): tree.DeviceNode => {
-    const keyword = this.CONSUME(KDevice);
-    return this.OR<tree.DeviceNode>([
-      {
-        ALT: () => {
-          const name = this.CONSUME(Str);
-          const rest = this.attempt(() =>
-            this.OR1<{ readonly minor: Token | undefined }>({
-              DEF: [
-                {
-                  ALT: () => {
-                    this.CONSUME(KMinor);
-                    const number = this.CONSUME(Integer);
-                    this.CONSUME(Semicolon);
-                    return { minor: number };
-                  },
-                },
-                {
-                  ALT: () => {
-                    this.CONSUME1(Semicolon);
-                    return { minor: undefined };
-                  },
-                },
-              ],
-              ...expectMinor,
-            }),
-          );
-          return { kind: 'device', keyword, name, minor: rest?.minor, complete: rest !== undefined };
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME1(KMinor);
-          const minor = this.CONSUME1(Integer);
-          this.CONSUME2(Semicolon);
-          return { kind: 'device', keyword, name: undefined, minor, complete: true };
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(OddDeviceWord);
-          return { kind: 'device', keyword, name: undefined, minor: undefined, complete: true };
-        },
-      },
-    ]);
-  });
-
-  private readonly metaDisk = this.RULE('metaDisk', (): tree.MetaDiskNode => {
-    const keyword = this.CONSUME(KMetaDisk);
-    const path = this.CONSUME(Str);
-    const internal = this.ACTION(() => textOf(path) === 'internal');
-    const index = this.OR<Token | undefined>({
-      DEF: [
-        {
-          GATE: () => !internal,
-          ALT: () => {
-            this.CONSUME(LBracket);
-            const number = this.CONSUME(Integer);
-            this.CONSUME(RBracket);
-            this.CONSUME(Semicolon);
-            return number;
-          },
-        },
-        {
-          ALT: () => {
-            this.CONSUME1(Semicolon, internal ? undefined : expectIndex);
-            return undefined;
-          },
-        },
-      ],
-      ...expectIndex,
-    });
-    return { kind: 'meta-disk', keyword, path, index };
-  });
-
-  private readonly flexibleMetaDisk = this.RULE('flexibleMetaDisk', (): tree.MetaDiskNode => {
-    const keyword = this.CONSUME(KFlexMetaDisk);
-    const path = this.CONSUME(Str);
-    this.CONSUME(Semicolon);
-    return { kind: 'meta-disk', keyword, path, index: undefined };
-  });
-
-  private readonly tiebreaker = this.RULE('tiebreaker', (): tree.TiebreakerNode => {
-    const keyword = this.CONSUME(KTiebreaker);
-    const value = this.OR({
-      DEF: [{ ALT: () => this.CONSUME(KYes) }, { ALT: () => this.CONSUME(KNo) }],
-      ...expectTiebreaker,
-    });
-    this.CONSUME(Semicolon);
-    return { kind: 'tiebreaker', keyword, value };
-  });
-
-  private readonly volumeItems: OrMethodOpts<tree.VolumeItem> = {
-    DEF: [
-      { ALT: () => this.SUBRULE(this.disk) },
-      { ALT: () => this.SUBRULE(this.device) },
-      { ALT: () => this.SUBRULE(this.metaDisk) },
-      { ALT: () => this.SUBRULE(this.flexibleMetaDisk) },
-      { ALT: () => this.SUBRULE(this.tiebreaker) },
-      { ALT: () => this.SUBRULE(this.skip) },
-    ],
-  };
-
-  private readonly volume = this.RULE('volume', (): tree.VolumeNode => {
-    const keyword = this.CONSUME(KVolume);
-    const number = this.CONSUME(Integer);
-    const open = this.CONSUME(LBrace);
-    const { items, close } = this.body(this.volumeItems, expectVolumeItem);
-    return { kind: 'volume', keyword, number, open, items, close };
-  });
-
-  private readonly stackedVolumeItems: OrMethodOpts<tree.VolumeItem> = {
-    DEF: [{ ALT: () => this.SUBRULE(this.device) }, { ALT: () => this.SUBRULE(this.diskSection) }],
-  };
-
-  private readonly stackedVolume = this.RULE('stackedVolume', (): tree.VolumeNode => {
-    const keyword = this.CONSUME(KVolume);
-    const number = this.CONSUME(Integer);
-    const open = this.CONSUME(LBrace);
-    const { items, close } = this.body(this.stackedVolumeItems, expectStackedVolumeItem);
-    return { kind: 'volume', keyword, number, open, items, close };
-  });
-
-  // ---- proxy on
-
-  private readonly proxyItems: OrMethodOpts<tree.ProxyAddressNode | tree.OptionsNode> = {
-    DEF: [{ ALT: () => this.SUBRULE(this.proxyAddress) }, { ALT: () => this.SUBRULE(this.proxyOptions) }],
-  };
-
-  private readonly proxyOptions = this.RULE('proxyOptions', (): tree.OptionsNode => {
-    const keyword = this.CONSUME(KOptions);
-    return this.SUBRULE(this.proxyOptionBlock, { ARGS: [keyword] });
-  });
-
-  private readonly proxyAddress = this.RULE('proxyAddress', (): tree.ProxyAddressNode => {
-    const keyword = this.OR([{ ALT: () => this.CONSUME(KInside) }, { ALT: () => this.CONSUME(KOutside) }]);
-    const address = this.SUBRULE(this.address);
-    return this.ended({ kind: 'proxy-address', keyword, address });
-  });
-
-  private readonly proxyOn = this.RULE('proxyOn', (): tree.ProxyNode => {
-    const keyword = this.CONSUME(KProxy);
-    this.CONSUME(KOn);
-    const names = [this.CONSUME(Str, this.firstName(LBrace, expectNameOrBrace))];
-    this.MANY1(() => {
-      names.push(this.CONSUME1(Str));
-    });
-    const open = this.CONSUME(LBrace, expectNameOrBrace);
-    const { items, close } = this.body(this.proxyItems, expectProxyItem);
-    return { kind: 'proxy', keyword, names, open, items, close };
-  });
-
-  // ---- hosts
-
-  private readonly addressStatement = this.RULE('addressStatement', (): tree.AddressStatementNode => {
-    const keyword = this.CONSUME(KAddress);
-    const address = this.SUBRULE(this.address);
-    return this.ended({ kind: 'address', keyword, address });
-  });
-
-  private readonly nodeId = this.RULE('nodeId', (): tree.NodeIdNode => {
-    const keyword = this.CONSUME(KNodeId);
-    const value = this.CONSUME(Integer);
-    return this.ended({ kind: 'node-id', keyword, value });
-  });
-
-  private readonly hostItems: OrMethodOpts<tree.HostItem> = {
-    DEF: [
-      { ALT: () => this.SUBRULE(this.addressStatement) },
-      { ALT: () => this.SUBRULE(this.nodeId) },
-      { ALT: () => this.SUBRULE(this.volume) },
-      { ALT: () => this.SUBRULE(this.disk) },
-      { ALT: () => this.SUBRULE(this.device) },
-      { ALT: () => this.SUBRULE(this.metaDisk) },
-      { ALT: () => this.SUBRULE(this.flexibleMetaDisk) },
-      { ALT: () => this.SUBRULE(this.optionsSection) },
-      { ALT: () => this.SUBRULE(this.proxyOn) },
-      { ALT: () => this.SUBRULE(this.skip) },
-    ],
-  };
-
-  private readonly onHost = this.RULE('onHost', (): tree.HostNode => {
-    const keyword = this.CONSUME(KOn);
-    const names = [this.CONSUME(Str, this.firstName(LBrace, expectNameOrBrace))];
-    this.MANY1(() => {
-      names.push(this.CONSUME1(Str));
-    });
-    const open = this.CONSUME(LBrace, expectNameOrBrace);
-    const { items, close } = this.body(this.hostItems, expectHostItem);
-    return { kind: 'host', form: 'on', keyword, names, address: undefined, open, items, close };
-  });
-
-  private readonly thisHost = this.RULE('thisHost', (): tree.HostNode => {
-    const keyword = this.CONSUME(KThisHost);
-    const open = this.CONSUME(LBrace);
-    const { items, close } = this.body(this.hostItems, expectHostItem);
-    return { kind: 'host', form: 'this-host', keyword, names: [], address: undefined, open, items, close };
-  });
-
-  private readonly floatingHost = this.RULE('floatingHost', (): tree.HostNode => {
-    const keyword = this.CONSUME(KFloating);
-    const address = this.SUBRULE(this.address);
-    const host = { kind: 'host', form: 'floating', keyword, names: [], address } as const;
-    return this.OR1<tree.HostNode>({
-      DEF: [
-        {
-          ALT: () => {
-            const open = this.CONSUME(LBrace);
-            const { items, close } = this.body(this.hostItems, expectHostItem);
-            return { ...host, open, items, close };
-          },
-        },
-        {
-          ALT: () => {
-            const close = this.CONSUME(Semicolon);
-            return { ...host, open: undefined, items: [], close };
-          },
-        },
-      ],
-      ...expectFloatingEnd,
-    });
-  });
-
-  private readonly stackedItems: OrMethodOpts<tree.HostItem> = {
-    DEF: [
-      { ALT: () => this.SUBRULE(this.device) },
-      { ALT: () => this.SUBRULE(this.addressStatement) },
-      { ALT: () => this.SUBRULE(this.proxyOn) },
-      { ALT: () => this.SUBRULE(this.stackedVolume) },
-      { ALT: () => this.SUBRULE(this.nodeId) },
-    ],
-  };
-
-  private readonly stackedHost = this.RULE('stackedHost', (): tree.HostNode => {
-    const keyword = this.CONSUME(KStacked);
-    const names = [this.CONSUME(Str)];
-    const open = this.CONSUME(LBrace);
-    const { items, close } = this.body(this.stackedItems, expectStackedItem);
-    return { kind: 'host', form: 'stacked', keyword, names, address: undefined, open, items, close };
-  });
 
   // ---- connections
 
