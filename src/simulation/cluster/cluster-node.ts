@@ -100,6 +100,7 @@ export class ClusterNode implements NodeAddress {
   /** Boots: the tools check the meta-data, then everything is brought up as `drbdadm up` does. */
   start(done: () => void = () => undefined): void {
     this.checkMetadata();
+    this.cluster.nodeStarts(this);
     const ports = this.host.start();
     this.application = new Application(this.cluster, this);
     this.exported = undefined;

@@ -18,6 +18,8 @@ export class Cluster {
   readonly positions = new DiskPositions(this.history);
   /** Flushes failed: a node that cannot flush goes on with draining only (engine.md 10.7). */
   barriersMeanNothing = false;
+  /** Nodes that wrote as Primary: a barrier ack says nothing about their own disks. */
+  private readonly unflushed = new Set<string>();
   private readonly primaries = new Set<string>();
 
   constructor(
@@ -58,12 +60,13 @@ export class Cluster {
   writeAcknowledged(node: ClusterNode, record: WriteRecord, livesAtIssue: readonly number[]): void {
     this.observe();
     const holders = node.diskIsUpToDate ? [node.name] : [];
+    this.unflushed.add(node.name);
     const candidates = this.peersOf(node).filter((peer) => node.seesUpToDate(peer));
     const synchronous = this.settings.net.protocol === 'C';
     for (const peer of candidates) {
       // A disk that failed meanwhile refused the write: its node is about to say so.
       const sameLife = peer.diskIsUpToDate && peer.host.lives === livesAtIssue[peer.nodeId];
-      if (sameLife && (synchronous || holders.length === 0)) holders.push(peer.name);
+      if (sameLife && synchronous) holders.push(peer.name);
     }
     if (holders.length === 0 && candidates.length > 0) {
       this.history.end(record);
@@ -71,6 +74,11 @@ export class Cluster {
     }
     const wrong = this.positions.acknowledge(record, holders);
     if (wrong !== undefined) throw new Violation(`${node.name}: ${wrong}`);
+  }
+  /** The tools that ran before an attach have flushed the disk. */
+  nodeStarts(node: ClusterNode): void {
+    this.unflushed.delete(node.name);
+    this.positions.flushed(node.name, this.positions.current(node.name));
   }
   /** A host stopped: is its engine gone with or without its disk's cache? */
   nodeStopped(node: ClusterNode): void {
@@ -131,7 +139,8 @@ export class Cluster {
       for (const two of this.nodes) if (one !== two && !one.seesInSync(two)) return;
     }
     for (const node of this.nodes) {
-      if (!node.isPrimary) this.positions.flushed(node.name, this.positions.current(node.name));
+      if (node.isPrimary || this.unflushed.has(node.name)) continue;
+      this.positions.flushed(node.name, this.positions.current(node.name));
     }
   }
 }

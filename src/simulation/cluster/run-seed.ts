@@ -13,7 +13,7 @@ import { randomSettings } from './cluster-settings';
 import { type EngineFactory } from './engine-door';
 import { type Histogram } from './histogram';
 import { compareMedia, judgeMedium, judgeMetadata } from './judge-disks';
-import { connectRequest, peerDeviceRequest, resumeRequest, roleRequest } from './requests';
+import { connectRequest, disconnectRequest, peerDeviceRequest, resumeRequest, roleRequest } from './requests';
 import { Violation } from './violation';
 import { type Mix, Workload } from './workload';
 import { isPaused, mendDisk } from './rare-deeds';
@@ -158,7 +158,8 @@ function forceNewest(cluster: Cluster): void {
   );
   if (newest === undefined) return;
   cluster.histogram.count('all disks Outdated: one forced');
-  newest.run('force', [roleRequest('primary', true), roleRequest('secondary')], () => undefined);
+  const alone = cluster.peersOf(newest).map(disconnectRequest);
+  newest.run('force', [...alone, roleRequest('primary', true), roleRequest('secondary')], () => undefined);
 }
 /** What an operator does who finds his node without a disk or standing alone. */
 function mend(cluster: Cluster, node: ClusterNode): void {
