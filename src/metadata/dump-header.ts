@@ -36,7 +36,7 @@ export function peerFlagComment(flags: number): string {
 export function dumpPreamble(
   format: Format,
   record: Readonly<MetaRecord>,
-  place: DumpPlace | undefined,
+  place: DumpPlace,
   unclean: boolean,
 ): string {
   const lines = [`version "${format}";`, ''];
@@ -47,16 +47,14 @@ export function dumpPreamble(
       '',
     );
   if (format === 'v09') lines.push(`max-peers ${record.bmMaxPeers};`);
-  if (place !== undefined) {
-    lines.push(`# md_size_sect ${record.mdSizeSect}`);
-    if (place.relocated !== undefined) lines.push(place.relocated);
-    lines.push(
-      `# md_offset ${place.mdOffset}`,
-      `# al_offset ${place.alOffset}`,
-      `# bm_offset ${place.bmOffset}`,
-      '',
-    );
-  }
+  lines.push(`# md_size_sect ${record.mdSizeSect}`);
+  if (place.relocated !== undefined) lines.push(place.relocated);
+  lines.push(
+    `# md_offset ${place.mdOffset}`,
+    `# al_offset ${place.alOffset}`,
+    `# bm_offset ${place.bmOffset}`,
+    '',
+  );
   return `${lines.join('\n')}\n`;
 }
 

@@ -205,7 +205,9 @@ test('create-md over existing meta data leaves the old, none or the new', async 
 
 test('restore-md over existing meta data leaves the old, none or the new', async () => {
   const image = await crashedImage(8);
-  const clean = apply(image, (await runOn(image, argv(geometry, 'apply-al'))).writes);
+  // Another bitmap than the one in place.
+  const other = await crashedImage(11);
+  const clean = apply(other, (await runOn(other, argv(geometry, 'apply-al'))).writes);
   let dump = '';
   await runHere(scratch, argv(geometry, 'dump-md'), {
     openStore: () => new MemoryStore(clean),

@@ -263,7 +263,9 @@ test('areas never overlap and lie inside the device', () => {
 function printed(record: MetaRecord, slots: readonly Uint32Array[]): string {
   let text = '';
   const writer = new DumpWriter((bytes) => (text += Buffer.from(bytes).toString('latin1')));
-  writer.text(dumpPreamble('v09', record, undefined, false) + dumpBody('v09', record));
+  writer.text(
+    dumpPreamble('v09', record, { mdOffset: 0, alOffset: 0, bmOffset: 0 }, false) + dumpBody('v09', record),
+  );
   const part = wordsPerBuffer(slots.length);
   slots.forEach((words, slot) => {
     writer.text(`bitmap[${slot}] `);
