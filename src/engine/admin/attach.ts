@@ -6,7 +6,7 @@ import { DeviceFlag, PeerFlag, UUID_JUST_CREATED } from '../../metadata/superblo
 import { diskOptions } from '../apply-options';
 import { type BackingDevice } from '../data/backing-device';
 import { type AttachFailure } from '../data/open-backing';
-import { type Device, type Resource, wantsBitmap } from '../objects';
+import { type Device, type Resource } from '../objects';
 import { logLine } from '../state/object-log';
 import { afterDeferred, changeState } from '../state/transaction';
 import { whenStateChanges } from '../state/waiters';
@@ -14,6 +14,7 @@ import { changeClusterWide } from '../twopc/coordinator';
 import { changeWord } from '../twopc/change-words';
 import { nodeBit } from '../node-mask';
 import { type Answer, OK, refuse } from './answer';
+import { allocateBitmapSlots } from './bitmap-slots';
 import { determineSize, sizeText } from './device-size';
 
 export function attach(device: Device, request: Attach, answer: Answer): void {
@@ -128,7 +129,7 @@ function adoptMetadata(device: Device, backing: BackingDevice): AttachFailure | 
     0n,
   );
   resource.dagtag = Math.max(resource.dagtag, Number(dagtag));
-  const slots = allocateSlots(device, backing);
+  const slots = allocateBitmapSlots(device);
   if (slots !== undefined) return slots;
   const { flags } = superblock;
   const onlyMember = superblock.members === nodeBit(resource.nodeId);
@@ -142,44 +143,6 @@ function adoptMetadata(device: Device, backing: BackingDevice): AttachFailure | 
   device.crashedPrimary = wasPrimary && !continues;
   device.primaryLostQuorum = (flags & DeviceFlag.PRIMARY_LOST_QUORUM) !== 0;
   return undefined;
-}
-
-/** Every configured peer that wants a bitmap gets a slot, kept or new. */
-function allocateSlots(device: Device, backing: BackingDevice): AttachFailure | undefined {
-  const { superblock } = backing;
-  const own = superblock.peers[device.resource.nodeId];
-  if (own !== undefined && own.bitmapIndex >= 0) {
-    return {
-      code: ErrorCode.InvalidRequest,
-      info: 'There is a bitmap for my own node id' + ` (${device.resource.nodeId})`,
-    };
-  }
-  const used = new Set(superblock.peers.map((slot) => slot.bitmapIndex).filter((index) => index >= 0));
-  const wanting = device.peerDevices.filter((peer) => wantsBitmap(peer)).reverse();
-  const missing = wanting.filter((peer) => (superblock.peers[peer.peerNodeId]?.bitmapIndex ?? -1) < 0);
-  const available = superblock.bmMaxPeers - used.size;
-  if (missing.length > available) {
-    return {
-      code: ErrorCode.InvalidRequest,
-      info: `Not enough free bitmap slots (available=${available}, needed=${missing.length})`,
-    };
-  }
-  for (const peer of wanting) {
-    const slot = superblock.peers[peer.peerNodeId];
-    if (slot === undefined) continue;
-    if (slot.bitmapIndex < 0) {
-      slot.bitmapIndex = lowestFree(used, superblock.bmMaxPeers);
-      used.add(slot.bitmapIndex);
-      backing.markDirty();
-    }
-    slot.flags |= PeerFlag.HAVE_BITMAP | PeerFlag.NODE_EXISTS;
-    peer.bitmapSlot = slot.bitmapIndex;
-  }
-  return undefined;
-}
-function lowestFree(used: ReadonlySet<number>, count: number): number {
-  for (let index = 0; index < count; index++) if (!used.has(index)) return index;
-  return -1;
 }
 
 /** What a crash or a set flag demands before the disk may be used (engine.md 9.1). */

@@ -18,6 +18,7 @@ import { type Connection, type Resource } from '../objects';
 import { type NetOptions } from '../options';
 import { afterDeferred, changeState } from '../state/transaction';
 import { type Answer, findConnection, findResource, OK, refuse } from './answer';
+import { allocateBitmapSlots } from './bitmap-slots';
 import { createConnection, createPath, destroyConnection, destroyPath } from './object-tree';
 import { disconnect } from './disconnect';
 
@@ -205,6 +206,11 @@ export function connect(host: Host, request: Connect, answer: Answer): void {
   }
   if (request.discardMyData && resource.now.role === Role.Primary) {
     return answer(refuse(ErrorCode.DiscardImpossible));
+  }
+  for (const device of resource.devices) {
+    // Peers that came after the disk have no slot yet.
+    const failure = allocateBitmapSlots(device);
+    if (failure !== undefined) return answer(refusal(failure));
   }
   connection.discardMyData = request.discardMyData;
   for (const peerDevice of connection.peerDevices) peerDevice.discardMyData = request.discardMyData;

@@ -1,6 +1,6 @@
 /** What this side of the engine does with each packet: handshake, transactions, pings. The data path has its own. */
 import { StateCode } from '../../control/contract/codes';
-import { ConnectionState } from '../../control/contract/states';
+import { ConnectionState, DiskState } from '../../control/contract/states';
 import { type PacketName } from '../../wire/packet-table';
 import { type Packet, type PacketOf } from '../../wire/packets';
 import { type PacketReader } from '../../wire/reader';
@@ -8,6 +8,7 @@ import { describeFault } from '../../wire/fault';
 import { type Connection, type PeerDevice } from '../objects';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
+import { whenStateChanges } from '../state/waiters';
 import { onPrepare, onPrepareResize, onTwopcReply, onVerdict } from '../twopc/participant';
 import { onProtocol, onProtocolUpdate } from './agree';
 import { onPing, onPingAck } from './keep-alive';
@@ -157,10 +158,33 @@ const volumeHandlers: readonly [PacketName, VolumeHandler][] = [
   onVolume('P_ENABLE_REPLICATION_NEXT', receiveReplicationNext),
 ];
 
+/** The replication state a bitmap is for becomes visible when the disk is attached for good: until then it waits. */
+function afterNegotiation(handle: VolumeHandler | undefined): VolumeHandler {
+  return (peerDevice, reader) => {
+    const { device, connection, resource } = peerDevice;
+    const { link } = connection;
+    if (device.now.disk !== DiskState.Negotiating) return handle?.(peerDevice, reader) ?? 'protocol-error';
+    const { generation } = link;
+    link.pauseData();
+    whenStateChanges(resource, () => {
+      if (generation !== link.generation) return true;
+      if (device.now.disk === DiskState.Negotiating) return false;
+      resource.host.peerActions.resumeReading(connection);
+      return true;
+    });
+    return 'again';
+  };
+}
+
 /** All handlers, those of the data path included. */
 export function handlerTable(dataPath: HandlerTable): HandlerTable {
   return {
     connection: new Map([...dataPath.connection, ...connectionHandlers]),
-    volume: new Map([...dataPath.volume, ...volumeHandlers]),
+    volume: new Map([
+      ...dataPath.volume,
+      ...volumeHandlers,
+      ['P_BITMAP', afterNegotiation(dataPath.volume.get('P_BITMAP'))],
+      ['P_COMPRESSED_BITMAP', afterNegotiation(dataPath.volume.get('P_COMPRESSED_BITMAP'))],
+    ]),
   };
 }

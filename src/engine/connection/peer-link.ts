@@ -66,6 +66,8 @@ export class PeerLink {
   dataReceiveTimer: TimerHandle | undefined;
   stallTimer: TimerHandle | undefined;
   koCount = 0;
+  /** The reader stands at a data packet whose handler wants to see it again. */
+  retryPacket = false;
 
   /** Bumped at each start: what was planned for an earlier attempt does not concern this one. */
   attempt = 0;
@@ -93,6 +95,7 @@ export class PeerLink {
     this.dataReader = new PacketReader('data');
     this.controlReader = new PacketReader('control');
     this.dataPauses = 0;
+    this.retryPacket = false;
     this.data = data.stream;
     this.control = control.stream;
     const generation = ++this.generation;

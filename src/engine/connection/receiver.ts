@@ -253,6 +253,11 @@ export class Receiver {
     const { link } = connection;
     const { generation } = link;
     while (generation === link.generation && !link.dataPaused) {
+      if (link.retryPacket) {
+        link.retryPacket = false;
+        this.dispatch(connection, link.dataReader, ConnectionState.ProtocolError);
+        continue;
+      }
       const status = link.dataReader.next();
       if (status === 'more') return;
       if (status === 'fault') {
@@ -356,7 +361,8 @@ export class Receiver {
         result = volumeHandler(peerDevice, reader);
       }
     }
-    if (result === 'protocol-error') this.fail(connection, onError);
+    if (result === 'again') connection.link.retryPacket = true;
+    else if (result === 'protocol-error') this.fail(connection, onError);
   }
   private unknownVolume(connection: Connection, name: PacketName, volume: number): 'ok' | 'protocol-error' {
     logLine(

@@ -69,3 +69,14 @@ test('a crashed peer comes back and resyncs; down leaves nothing', () => {
   b.must({ command: 'down', resource: 'r0' });
   expect(a.engine.snapshots()).toEqual([]);
 });
+
+test('disks that were attached before their peers were named get a bitmap slot at connect', () => {
+  const { world, a, b } = twoHosts(4);
+  a.up([b], {}, {}, true);
+  b.up([a], {}, {}, true);
+  world.run(15_000);
+  a.primary(true);
+  waitInSync(world, a, b);
+  world.run(1000);
+  expect(Buffer.from(b.contents()).equals(Buffer.from(a.contents()))).toBe(true);
+});

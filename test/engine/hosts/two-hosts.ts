@@ -72,10 +72,12 @@ export class TestHost {
     const ok = reply.code === 101 || (reply.code >= 1 && reply.code <= 4);
     if (!ok) throw new Error(`${this.name} ${request.command}: ${reply.code} ${reply.infoTexts.join('; ')}`);
   }
-  up(peers: readonly TestHost[], net: object = {}, resource: object = {}): void {
+  /** As drbdadm does it; with `diskFirst` in the order of the Pacemaker agent. */
+  up(peers: readonly TestHost[], net: object = {}, resource: object = {}, diskFirst = false): void {
     const r0 = { resource: 'r0' };
     this.must({ command: 'new-resource', ...r0, nodeId: this.nodeId, options: resource });
     this.must({ command: 'new-minor', ...r0, minor: 0, volume: 0, options: {} });
+    if (diskFirst) this.attach();
     for (const peer of peers) {
       const on = { ...r0, peerNodeId: peer.nodeId };
       this.must({ command: 'new-peer', ...on, options: { _name: peer.name, ...net } });
@@ -86,7 +88,7 @@ export class TestHost {
         remote: { family: 'ipv4', host: peer.address, port: 7788 },
       });
     }
-    this.attach();
+    if (!diskFirst) this.attach();
     for (const peer of peers) this.connect(peer);
   }
   attach(): void {

@@ -1,0 +1,45 @@
+/** Slots of the bitmap for the configured peers (engine.md 9.1, 9.7). */
+import { ErrorCode } from '../../control/contract/codes';
+import { PeerFlag } from '../../metadata/superblock-flags';
+import { type AttachFailure } from '../data/open-backing';
+import { type Device, wantsBitmap } from '../objects';
+
+/** Every configured peer that wants a bitmap gets a slot, kept or new. */
+export function allocateBitmapSlots(device: Device): AttachFailure | undefined {
+  const { backing } = device;
+  if (backing === undefined) return undefined;
+  const { superblock } = backing;
+  const own = superblock.peers[device.resource.nodeId];
+  if (own !== undefined && own.bitmapIndex >= 0) {
+    return {
+      code: ErrorCode.InvalidRequest,
+      info: 'There is a bitmap for my own node id' + ` (${device.resource.nodeId})`,
+    };
+  }
+  const used = new Set(superblock.peers.map((slot) => slot.bitmapIndex).filter((index) => index >= 0));
+  const wanting = device.peerDevices.filter((peer) => wantsBitmap(peer)).reverse();
+  const missing = wanting.filter((peer) => (superblock.peers[peer.peerNodeId]?.bitmapIndex ?? -1) < 0);
+  const available = superblock.bmMaxPeers - used.size;
+  if (missing.length > available) {
+    return {
+      code: ErrorCode.InvalidRequest,
+      info: `Not enough free bitmap slots (available=${available}, needed=${missing.length})`,
+    };
+  }
+  for (const peer of wanting) {
+    const slot = superblock.peers[peer.peerNodeId];
+    if (slot === undefined) continue;
+    if (slot.bitmapIndex < 0) {
+      slot.bitmapIndex = lowestFree(used, superblock.bmMaxPeers);
+      used.add(slot.bitmapIndex);
+      backing.markDirty();
+    }
+    slot.flags |= PeerFlag.HAVE_BITMAP | PeerFlag.NODE_EXISTS;
+    peer.bitmapSlot = slot.bitmapIndex;
+  }
+  return undefined;
+}
+function lowestFree(used: ReadonlySet<number>, count: number): number {
+  for (let index = 0; index < count; index++) if (!used.has(index)) return index;
+  return -1;
+}
