@@ -5,6 +5,8 @@ import { type ControlReply, type ControlRequest } from '../control/contract/requ
 import { handleRequest } from '../engine/admin/handle-request';
 import { createHost } from '../engine/create-host';
 import { type Host } from '../engine/host';
+import { type BlockDeviceSettings } from './block-device/block-device-settings';
+import { BlockDevices } from './block-device/block-devices';
 import { type DaemonLog } from './daemon-log';
 import { DeviceExports } from './device-exports';
 import { enginePorts } from './engine-ports';
@@ -17,6 +19,8 @@ export interface DaemonSettings {
   /** Usermode helper program, or `disabled`. */
   readonly helper: string;
   readonly log: DaemonLog;
+  /** Undefined: no block devices. */
+  readonly blockDevices?: BlockDeviceSettings | undefined;
   /** An input of the engine threw: its state cannot be trusted any more. */
   readonly onFault: (error: unknown) => void;
 }
@@ -31,25 +35,37 @@ export class Daemon {
     private readonly host: Host,
     private readonly exports: DeviceExports,
     private readonly control: ControlServer,
+    private readonly blockDevices: BlockDevices | undefined,
   ) {}
 
   /** Undefined if another daemon serves the run directory. Throws ControlError if that cannot be used. */
   static async start(settings: DaemonSettings): Promise<Daemon | undefined> {
     const { directory, nodeName, release, log } = settings;
     const queue = new InputQueue(settings.onFault);
-    const exports = new DeviceExports(directory, queue, log);
-    const host = createHost(enginePorts(queue, log, settings.helper), { nodeName, exportListener: exports });
+    const blockDevices =
+      settings.blockDevices &&
+      new BlockDevices(directory, settings.blockDevices, queue, log, {
+        backing: (minor) => host.minors.get(minor)?.backing?.dataDisk.path ?? '',
+        canDiscard: (minor) => host.minors.get(minor)?.backing?.dataDisk.canDiscard ?? true,
+        openCount: (minor) => host.minors.get(minor)?.openCount ?? 0,
+      });
+    const exports = new DeviceExports(directory, queue, log, blockDevices);
+    const host: Host = createHost(enginePorts(queue, log, settings.helper), {
+      nodeName,
+      exportListener: exports,
+    });
     const control = await ControlServer.listen(
       { directory, nodeName, release },
       {
-        onRequest: (request, respond) => queue.input(() => handleRequest(host, request, respond)),
+        onRequest: (request, respond) => handle(host, queue, blockDevices, request, respond),
         snapshots: (resource) => host.snapshots(resource),
       },
     );
     if (control === undefined) return undefined;
     exports.removeStale();
+    await blockDevices?.removeStale();
     host.subscribe((event) => control.publish(event));
-    return new Daemon(settings, queue, host, exports, control);
+    return new Daemon(settings, queue, host, exports, control, blockDevices);
   }
 
   /** Demotes, flushes and takes down everything: no resync is needed afterwards. Returns what could not be taken down. */
@@ -59,6 +75,7 @@ export class Daemon {
     for (const resource of [...this.host.resources.keys()]) {
       if (!(await this.takeDown(resource))) stubborn.push(resource);
     }
+    await this.blockDevices?.closeAll();
     await this.control.close();
     return stubborn;
   }
@@ -74,12 +91,24 @@ export class Daemon {
   private request(request: ControlRequest): Promise<ControlReply | undefined> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(undefined), DOWN_PATIENCE);
-      this.queue.input(() =>
-        handleRequest(this.host, request, (reply) => {
-          clearTimeout(timer);
-          resolve(reply);
-        }),
-      );
+      handle(this.host, this.queue, this.blockDevices, request, (reply) => {
+        clearTimeout(timer);
+        resolve(reply);
+      });
     });
   }
+}
+
+/** Block devices look at their openers before the engine decides, and are there or gone before it is answered. */
+function handle(
+  host: Host,
+  queue: InputQueue,
+  blockDevices: BlockDevices | undefined,
+  request: ControlRequest,
+  respond: (reply: ControlReply) => void,
+): void {
+  const ask = (answer: (reply: ControlReply) => void): void =>
+    queue.input(() => handleRequest(host, request, answer));
+  if (blockDevices === undefined) ask(respond);
+  else blockDevices.attend(request, respond, ask);
 }

@@ -26,6 +26,7 @@ export class DeviceExports implements ExportListener {
     private readonly directory: string,
     private readonly queue: InputQueue,
     private readonly log: Log,
+    private readonly blockDevices?: ExportListener,
   ) {}
 
   /** Removes what a killed daemon has left. */
@@ -37,7 +38,8 @@ export class DeviceExports implements ExportListener {
   }
 
   onDeviceAppeared(device: ExportedDevice): void {
-    this.onDeviceGone(device);
+    this.endExport(device);
+    this.blockDevices?.onDeviceAppeared(device);
     const name = exportSocketName(device.minor);
     const link = path.join(this.directory, linkName(device));
     const complain = (reason: string): void =>
@@ -53,10 +55,15 @@ export class DeviceExports implements ExportListener {
     }
     this.exports.set(device.minor, { server, link });
   }
-  onDeviceResized(): void {
+  onDeviceResized(device: ExportedDevice): void {
     // NBD clients learn a size when they connect; connections look at the size as it is.
+    this.blockDevices?.onDeviceResized(device);
   }
   onDeviceGone(device: ExportedDevice): void {
+    this.endExport(device);
+    this.blockDevices?.onDeviceGone(device);
+  }
+  private endExport(device: ExportedDevice): void {
     const present = this.exports.get(device.minor);
     if (present === undefined) return;
     this.exports.delete(device.minor);
@@ -70,7 +77,8 @@ export class DeviceExports implements ExportListener {
       }
     }
   }
+  /** Ends the NBD exports; block devices go with their devices. */
   closeAll(): void {
-    for (const { server } of [...this.exports.values()]) this.onDeviceGone(server.device);
+    for (const { server } of [...this.exports.values()]) this.endExport(server.device);
   }
 }

@@ -10,6 +10,7 @@ import {
   logFilePath,
   runDirectoryPath,
 } from '../control/channel/run-directory';
+import { chooseBlockDevices, whatIsMissing } from './block-device/block-device-settings';
 import { Daemon } from './daemon';
 import { DaemonLog } from './daemon-log';
 import { DEFAULT_HELPER } from './usermode-helpers';
@@ -59,7 +60,12 @@ async function serve(options: Options): Promise<void> {
   process.on('uncaughtException', onFault);
   process.on('unhandledRejection', onFault);
   const helper = process.env.UDRBD_USERMODE_HELPER ?? DEFAULT_HELPER;
-  const daemon = await Daemon.start({ directory, nodeName, release, helper, log, onFault });
+  const choice = chooseBlockDevices(process.env, directory, whatIsMissing);
+  if (choice.kind === 'refused') throw new ControlError('not-permitted', choice.reason);
+  if (choice.kind === 'off' && choice.reason !== undefined)
+    log.write('info', `drbdd makes no block devices: ${choice.reason}`);
+  const blockDevices = choice.kind === 'on' ? choice.settings : undefined;
+  const daemon = await Daemon.start({ directory, nodeName, release, helper, log, blockDevices, onFault });
   if (daemon === undefined) {
     say(`drbdd: another daemon serves ${directory}`);
     return;
@@ -96,6 +102,7 @@ async function main(): Promise<void> {
     .addHelpText(
       'after',
       '\nEnvironment: UDRBD_RUN_DIR (run directory), __DRBD_NODE__ (name of this host),\n' +
+        'UDRBD_BLOCK_DEVICES (yes or no: /dev/drbdN, needs root), UDRBD_DEVICE_DIR (instead of /dev),\n' +
         'UDRBD_USERMODE_HELPER (handler program, default /sbin/drbdadm, or "disabled").\n' +
         'SIGTERM takes all resources down in order and ends the daemon.',
     );

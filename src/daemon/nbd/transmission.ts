@@ -174,7 +174,9 @@ export class Transmission {
       case Command.WRITE:
       case Command.TRIM:
       case Command.WRITE_ZEROES:
-        if (this.target.opener.writable) this.write(request);
+        // An opener counts as a writer from the moment it asks: what matters is the answer.
+        if (this.waitingForWriter !== undefined) this.waitingForWriter.push(request);
+        else if (this.target.opener.writable) this.write(request);
         else this.becomeWriter(request);
         break;
       case Command.FLUSH:
@@ -210,10 +212,6 @@ export class Transmission {
   }
   /** The first write promotes; writes that come meanwhile wait for the outcome. */
   private becomeWriter(request: Request): void {
-    if (this.waitingForWriter !== undefined) {
-      this.waitingForWriter.push(request);
-      return;
-    }
     const waiting = [request];
     this.waitingForWriter = waiting;
     this.target.opener.becomeWriter({

@@ -57,6 +57,7 @@ export class MemoryDevice implements ExportedDevice {
 
 class MemoryOpener implements Opener {
   writable = false;
+  private promoted = false;
   constructor(private readonly device: MemoryDevice) {}
 
   read(offset: number, into: Uint8Array, waiter: IoWaiter): void {
@@ -64,7 +65,7 @@ class MemoryOpener implements Opener {
   }
   write(offset: number, from: Uint8Array, fua: boolean, waiter: IoWaiter): void {
     if (fua) this.device.fuaWrites++;
-    this.device.done(waiter, this.writable ? 0 : 30, () => this.device.bytes.set(from, offset));
+    this.device.done(waiter, this.promoted ? 0 : 5, () => this.device.bytes.set(from, offset));
   }
   flush(waiter: IoWaiter): void {
     this.device.flushes++;
@@ -74,20 +75,25 @@ class MemoryOpener implements Opener {
     this.zeroOut(offset, length, true, waiter);
   }
   zeroOut(offset: number, length: number, _mayUnmap: boolean, waiter: IoWaiter): void {
-    this.device.done(waiter, this.writable ? 0 : 30, () =>
-      this.device.bytes.fill(0, offset, offset + length),
-    );
+    this.device.done(waiter, this.promoted ? 0 : 5, () => this.device.bytes.fill(0, offset, offset + length));
   }
   becomeWriter(waiter: IoWaiter): void {
     this.device.promotions++;
-    this.device.done(waiter, this.device.writeOpenError, () => {
-      this.writable = true;
-      this.device.writers++;
-    });
+    const error = this.device.writeOpenError;
+    // As the engine's: a writer at once, and no more if it is refused. Writing before the answer fails.
+    this.writable = true;
+    const told: IoWaiter = {
+      onIoDone: (result) => {
+        this.writable = result === 0;
+        this.promoted = result === 0;
+        waiter.onIoDone(result);
+      },
+    };
+    this.device.done(told, error, () => void this.device.writers++);
   }
   close(): void {
     this.device.openers--;
-    if (this.writable) this.device.writers--;
+    if (this.promoted) this.device.writers--;
     this.writable = false;
   }
 }

@@ -1,0 +1,37 @@
+/** The few programs of util-linux and coreutils that a block device takes. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { spawn } from 'node:child_process';
+
+const DIRECTORIES = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+/** Milliseconds after which a program is given up. */
+const PATIENCE = 20_000;
+
+/** Full path, or undefined if this machine does not have it. */
+export const findProgram = (name: string): string | undefined =>
+  DIRECTORIES.map((directory) => path.join(directory, name)).find((file) => fs.existsSync(file));
+
+/** What the program printed. `fd` becomes its descriptor 3. Rejects with what it complained about. */
+export function runProgram(name: string, args: readonly string[], fd?: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const program = findProgram(name);
+    if (program === undefined) {
+      reject(new Error(`${name} is not installed`));
+      return;
+    }
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe', fd ?? 'ignore'],
+      env: { PATH: DIRECTORIES.join(':'), LC_ALL: 'C' },
+      timeout: PATIENCE,
+    });
+    let output = '';
+    let complaint = '';
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (complaint += text));
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(output);
+      else reject(new Error(`${name}: ${complaint.trim() || `ended with ${signal ?? `exit code ${code}`}`}`));
+    });
+  });
+}
