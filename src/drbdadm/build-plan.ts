@@ -256,7 +256,12 @@ function planAll(planner: Planner): void {
   for (const resource of config.resources) {
     if (resource.ignore || resource.stacked !== line.stacked) continue;
     if (refusedOnProxyNode(planner, resource)) continue;
-    if (needsPeers(planner) && report(planner, services.resolvePeers(resource))) return;
+    if (needsPeers(planner)) {
+      const outcome = services.resolvePeers(resource);
+      // Our own addresses are known even where a peer's is missing.
+      const softened = line.command.name === 'sh-ip' ? { ...outcome, exitCode: undefined } : outcome;
+      if (report(planner, softened)) return;
+    }
     const target: Target = { argument: resource.name, resource };
     planner.groups.push({ resource: resource.name, steps: targetSteps(planner, target, true) });
   }
