@@ -190,45 +190,50 @@ export class BlockDevices implements ExportListener {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.look(), this.pause);
   }
-  /** Closes devices that nobody holds and that were quiet since the last look. */
+  /** Closes devices that nobody holds any more and that were quiet since the last look. */
   private look(): void {
     const open = [...this.entries.values()].filter(({ requests }) => requests.isOpen);
-    const quiet = open.filter(({ requests, takenAtLastLook }) => {
-      return requests.isQuiet && requests.taken === takenAtLastLook;
-    });
+    const quiet = open.filter(({ requests, takenAtLastLook }) => requests.taken === takenAtLastLook);
     for (const entry of open) entry.takenAtLastLook = entry.requests.taken;
-    this.findAll(quiet);
-    const unused = quiet.filter(({ holder }) => holder === undefined);
-    if (unused.length > 0) this.queue.input(() => unused.forEach(({ requests }) => requests.close()));
-    if (open.length === unused.length) return;
-    this.pause = unused.length > 0 ? LOOK : Math.min(this.pause * 1.5, LONGEST_LOOK);
-    this.timer = setTimeout(() => this.look(), this.pause);
+    const before = open.map(({ holder }) => holder);
+    this.adjust(quiet, () => {
+      const changed = open.some(({ holder }, index) => holder !== before[index]);
+      if (![...this.entries.values()].some(({ requests }) => requests.isOpen)) return;
+      this.pause = changed ? LOOK : Math.min(this.pause * 1.5, LONGEST_LOOK);
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.look(), this.pause);
+    });
   }
   /** Openers as they are at this moment; then `action`, when the engine has taken notice. */
   private refreshOpeners(action: () => void): void {
-    const entries = [...this.entries.values()].filter(
-      ({ block, requests }) => block.loop !== undefined && requests.isQuiet,
-    );
+    this.adjust([...this.entries.values()], action);
+  }
+  /**
+   * Closes what nobody holds; what only readers hold is opened anew, because an opener that was a writer stays one.
+   * Those who hold a device without having used it are noticed.
+   */
+  private adjust(candidates: readonly Entry[], action: () => void): void {
+    const entries = candidates.filter(({ block, requests }) => block.loop !== undefined && requests.isQuiet);
     this.findAll(entries);
-    const closing: (() => boolean)[] = [];
-    this.queue.input(() => {
-      for (const { requests, holder, device } of entries) {
-        if (holder !== undefined && !requests.isOpen) {
-          requests.noticeHolder();
-          closing.push(() => requests.isQuiet);
-        } else if (holder === undefined && requests.isOpen) {
-          const before = this.facts.openCount(device.minor);
-          requests.close();
-          closing.push(() => this.facts.openCount(device.minor) < before);
-        }
-      }
+    const closed = entries.map(({ requests, holder, device }) => {
+      const unused = holder === undefined || (requests.isWritable && !holder.write);
+      if (!requests.isOpen || !unused) return () => true;
+      const before = this.facts.openCount(device.minor);
+      this.queue.input(() => requests.close());
+      return () => this.facts.openCount(device.minor) < before;
     });
-    const deadline = Date.now() + CLOSE_PATIENCE;
-    const wait = (): void => {
-      if (closing.every((done) => done()) || Date.now() > deadline) action();
-      else setTimeout(wait, CLOSE_STEP);
-    };
-    wait();
+    waitFor(closed, () => {
+      const held = entries.filter(({ holder, requests }) => holder !== undefined && !requests.isOpen);
+      for (const { requests } of held) this.queue.input(() => requests.noticeHolder());
+      waitFor(
+        held.map(
+          ({ requests }) =>
+            () =>
+              requests.isQuiet,
+        ),
+        action,
+      );
+    });
   }
 
   /** At the end: nothing is left behind, not even if the engine still has devices. */
@@ -237,4 +242,14 @@ export class BlockDevices implements ExportListener {
     for (const { device } of [...this.entries.values()]) this.onDeviceGone(device);
     await this.settled();
   }
+}
+
+/** Calls `action` when all conditions hold, at once if they do, and after CLOSE_PATIENCE at the latest. */
+function waitFor(conditions: readonly (() => boolean)[], action: () => void): void {
+  const deadline = Date.now() + CLOSE_PATIENCE;
+  const wait = (): void => {
+    if (conditions.every((holds) => holds()) || Date.now() > deadline) action();
+    else setTimeout(wait, CLOSE_STEP);
+  };
+  wait();
 }

@@ -66,7 +66,7 @@ export function findHolders(wanted: readonly Wanted[]): ReadonlyMap<number, read
     const namespace = readLink(`${PROC}/${pid}/ns/mnt`);
     if (namespace === '' || namespaces.has(namespace)) continue;
     namespaces.add(namespace);
-    for (const loop of mountedLoops(pid)) found.get(loop)?.push(new Mount(pid, loop));
+    for (const { loop, write } of mountedLoops(pid)) found.get(loop)?.push(new Mount(pid, loop, write));
   }
   for (const { loop, name } of wanted) {
     const other = kernelUser(loop, name);
@@ -82,10 +82,13 @@ function isLoop(file: string, loop: number): boolean {
     return false;
   }
 }
-function mountedLoops(pid: string): readonly number[] {
-  return [...readText(`${PROC}/${pid}/mountinfo`).matchAll(/^\d+ \d+ 7:(\d+) /gm)].map((match) =>
-    Number(match[1]),
-  );
+/** Loop devices with a file system mounted in that process's mount namespace; `write` unless mounted read-only. */
+function mountedLoops(pid: string): readonly { readonly loop: number; readonly write: boolean }[] {
+  const text = readText(`${PROC}/${pid}/mountinfo`);
+  return [...text.matchAll(/^\d+ \d+ 7:(\d+) .* - \S+ \S+ (\S+)$/gm)].map(([, loop, options = '']) => ({
+    loop: Number(loop),
+    write: options.split(',')[0] !== 'ro',
+  }));
 }
 
 class Descriptor implements Holder {
@@ -112,17 +115,16 @@ class Descriptor implements Holder {
 class Mount implements Holder {
   readonly command = 'mount';
   readonly pid: number;
-  /** A mount reads first; its first write makes it a writer. */
-  readonly write = false;
   readonly nonBlocking = false;
   constructor(
     private readonly process: string,
     private readonly loop: number,
+    readonly write: boolean,
   ) {
     this.pid = Number(process);
   }
   stillThere(): boolean {
-    return mountedLoops(this.process).includes(this.loop);
+    return mountedLoops(this.process).some(({ loop }) => loop === this.loop);
   }
 }
 /** Swap space, or a device mapper or RAID device on top. */
