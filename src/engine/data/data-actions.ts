@@ -34,6 +34,9 @@ const bitmapOf = (device: Device) => device.backing?.bitmap;
 const bitsOf = (device: Device, slot: number): number =>
   slot >= 0 ? (bitmapOf(device)?.count(slot) ?? 0) : 0;
 
+const waitsForBitmap = (repl: ReplicationState): boolean =>
+  repl === ReplicationState.WFBitMapS || repl === ReplicationState.WFBitMapT;
+
 /** Waiting requests are looked at again; resends and cancellations noted in the commit are done. */
 function stateCommitted(change: StateChange): void {
   for (const { connection } of change.links) {
@@ -43,9 +46,15 @@ function stateCommitted(change: StateChange): void {
     io.cancelDue = io.resendDue = false;
   }
   for (const { device, peers } of change.devices) {
-    for (const { peerDevice, old: before, new: after } of peers)
+    for (const { peerDevice, old: before, new: after } of peers) {
       if (after.repl === ReplicationState.WFBitMapT && before.repl !== after.repl)
         peerDevice.io.handshakeUuid = device.backing?.superblock.currentUuid ?? 0n;
+      if (waitsForBitmap(before.repl) && after.repl <= ReplicationState.Established) {
+        // The exchange came to nothing (a disk was lost): the next one begins anew.
+        peerDevice.io.bitmapReceiver = undefined;
+        peerDevice.io.bitmapReceived = false;
+      }
+    }
     retryWaiting(device);
   }
 }

@@ -126,10 +126,18 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
       return false;
     }
     supersedeResyncRequests(device, this);
+    this.rememberForDisklessSender();
     this.backing.hold();
     device.io.writtenSectors += this.sectors;
     writeLocally(device, this.backing, this, this);
     return true;
+  }
+
+  /** A Primary without its disk writes only here: when the disk comes back, it lacks this. */
+  private rememberForDisklessSender(): void {
+    const { now, bitmapSlot } = this.peerDevice;
+    if (now.pdsk >= DiskState.Inconsistent || bitmapSlot < 0) return;
+    this.backing.bitmap.setRange(bitmapSlot, this.sector, this.sectors);
   }
 
   onDiskDone(error: ErrnoCode): void {
