@@ -1,5 +1,5 @@
 'use strict';
-// One CommonJS bundle a program; ESM-only packages also as files of their own, for jest (performance.md 1.3).
+// One CommonJS bundle a program, run by bin/start.cjs; ESM-only packages also as files of their own, for jest (performance.md 1.3).
 const fs = require('node:fs');
 const path = require('node:path');
 const esbuild = require('esbuild');
@@ -26,6 +26,7 @@ const programs = {
 const vendored = ['chevrotain', 'chalk', 'execa'];
 
 async function build() {
+  fs.rmSync(path.join(dist, 'cache'), { recursive: true, force: true });
   fs.mkdirSync(path.join(dist, 'vendor'), { recursive: true });
   require('./generate-control-validators.cjs').generate();
   const present = Object.entries(programs).filter(([, entry]) => fs.existsSync(path.join(root, entry)));
