@@ -174,7 +174,10 @@ export class BlockDevices implements ExportListener {
   }
   /** Remembers a holder of each entry; looks through /proc once if any of them has to be searched. */
   private findAll(entries: readonly Entry[]): void {
-    const search = entries.filter((entry) => entry.holder?.stillThere() !== true);
+    // Behind a remembered reader there may be a writer.
+    const search = entries.filter(
+      ({ holder, requests }) => holder?.stillThere() !== true || (requests.isWritable && !holder.write),
+    );
     const wanted = search.flatMap(({ block: { loop }, device }) =>
       loop === undefined ? [] : [{ loop, name: `drbd${device.minor}` }],
     );
