@@ -2,6 +2,7 @@
  * Opening a backing disk and its meta-data with the checks of engine.md 9.1 and metadata.md 2.5, up to and without the
  * first state change of an attach. Failures carry the code of a configuration request and its info text.
  */
+import { alBlocks } from '../../metadata/activity-log';
 import { ErrorCode } from '../../control/contract/codes';
 import {
   alSectors,
@@ -145,7 +146,11 @@ class BackingOpener {
       superblock,
       at,
     );
-    const { metaIndex, firstTransaction } = request;
+    const { metaIndex } = request;
+    // The ring was re-initialised before the attach. A first transaction that a crash tears is recognised as such only
+    // at the beginning of the ring (metadata.md 6.4 step 3): numbers go on from there.
+    const ring = alBlocks(superblock);
+    const firstTransaction = (Math.ceil(request.firstTransaction / ring) * ring) >>> 0;
     const opened = { dataDisk, metaDisk, metaIndex, layout, superblock, firstTransaction };
     const backing = new BackingDevice(this.owner, opened);
     const tooSmall = sizeDefect(backing, request);
