@@ -127,7 +127,11 @@ test('replay gives exactly the extents that were active, from any starting numbe
       fc.integer({ min: 1, max: 3000 }),
       fc.constantFrom(0, 1, 0x7ffffff8, 0xfffffffa),
       fc.array(step, { minLength: 1, maxLength: 40 }),
-      (ring, wanted, first, steps) => {
+      (ring, wanted, wish, steps) => {
+        // Where 2^32 is no multiple of the ring, numbers that wrap land on blocks that still count: DRBD's format has
+        // no answer to that, after four billion transactions.
+        const blocks = ring.alStripes * ring.alStripeSize4k;
+        const first = 2 ** 32 % blocks === 0 ? wish : Math.min(wish, 0x7ffffff8);
         const contextSize = Math.min(wanted, alMaxExtents(ring));
         const log = initializedActivityLog(ring);
         const slots = new Uint32Array(contextSize).fill(AL_FREE);
