@@ -173,10 +173,11 @@ export class BlockDevices implements ExportListener {
     return loop === undefined ? [] : (findHolders([{ loop, name: `drbd${device.minor}` }]).get(loop) ?? []);
   }
   /** Remembers a holder of each entry; looks through /proc once if any of them has to be searched. */
-  private findAll(entries: readonly Entry[]): void {
+  private findAll(entries: readonly Entry[], afresh: boolean): void {
     // Behind a remembered reader there may be a writer.
     const search = entries.filter(
-      ({ holder, requests }) => holder?.stillThere() !== true || (requests.isWritable && !holder.write),
+      ({ holder, requests }) =>
+        afresh || holder?.stillThere() !== true || (requests.isWritable && !holder.write),
     );
     const wanted = search.flatMap(({ block: { loop }, device }) =>
       loop === undefined ? [] : [{ loop, name: `drbd${device.minor}` }],
@@ -199,7 +200,7 @@ export class BlockDevices implements ExportListener {
     const quiet = open.filter(({ requests, takenAtLastLook }) => requests.taken === takenAtLastLook);
     for (const entry of open) entry.takenAtLastLook = entry.requests.taken;
     const before = open.map(({ holder }) => holder);
-    this.adjust(quiet, () => {
+    this.adjust(quiet, false, () => {
       const changed = open.some(({ holder }, index) => holder !== before[index]);
       if (![...this.entries.values()].some(({ requests }) => requests.isOpen)) return;
       this.pause = changed ? LOOK : Math.min(this.pause * 1.5, LONGEST_LOOK);
@@ -209,15 +210,15 @@ export class BlockDevices implements ExportListener {
   }
   /** Openers as they are at this moment; then `action`, when the engine has taken notice. */
   private refreshOpeners(action: () => void): void {
-    this.adjust([...this.entries.values()], action);
+    this.adjust([...this.entries.values()], true, action);
   }
   /**
    * Closes what nobody holds; what only readers hold is opened anew, because an opener that was a writer stays one.
    * Those who hold a device without having used it are noticed.
    */
-  private adjust(candidates: readonly Entry[], action: () => void): void {
+  private adjust(candidates: readonly Entry[], afresh: boolean, action: () => void): void {
     const entries = candidates.filter(({ block, requests }) => block.loop !== undefined && requests.isQuiet);
-    this.findAll(entries);
+    this.findAll(entries, afresh);
     const closed = entries.map(({ requests, holder, device }) => {
       const unused = holder === undefined || (requests.isWritable && !holder.write);
       if (!requests.isOpen || !unused) return () => true;
@@ -226,8 +227,9 @@ export class BlockDevices implements ExportListener {
       return () => this.facts.openCount(device.minor) < before;
     });
     waitFor(closed, () => {
-      const held = entries.filter(({ holder, requests }) => holder !== undefined && !requests.isOpen);
-      for (const { requests } of held) this.queue.input(() => requests.noticeHolder());
+      const held = entries.filter(({ holder }) => holder !== undefined);
+      for (const { requests, holder } of held)
+        this.queue.input(() => requests.noticeHolder(holder?.write === true));
       waitFor(
         held.map(
           ({ requests }) =>

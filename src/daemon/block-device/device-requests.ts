@@ -143,10 +143,11 @@ export class DeviceRequests implements FileServer {
     for (const request of this.waiting.splice(0)) request.answer(error);
   }
 
-  /** Somebody has the device open without having read or written: counts as an opener from now on. */
-  noticeHolder(): void {
-    if (this.gone || this.opener !== undefined || this.device.size === 0) return;
-    this.open(false);
+  /** Somebody has the device open, perhaps without having read or written: counts as an opener from now on. */
+  noticeHolder(write: boolean): void {
+    if (this.gone || this.device.size === 0 || !this.isQuiet) return;
+    if (this.opener === undefined) this.open(write);
+    else if (write && !this.opener.writable) this.promote(this.opener);
   }
   /** Nobody has the device open any more. */
   close(): void {

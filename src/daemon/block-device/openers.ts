@@ -103,14 +103,20 @@ class Descriptor implements Holder {
   ) {
     this.pid = Number(process);
     this.command = readText(`${PROC}/${process}/comm`).trimEnd() || '?';
-    const flags = /^flags:\s*([0-7]+)$/m.exec(readText(`${PROC}/${process}/fdinfo/${fd}`))?.[1] ?? '0';
-    const bits = Number.parseInt(flags, 8);
+    const bits = openFlags(process, fd);
     this.write = (bits & O_ACCMODE) !== 0;
     this.nonBlocking = (bits & O_NONBLOCK) !== 0;
   }
   stillThere(): boolean {
-    return readLink(`${PROC}/${this.process}/fd/${this.fd}`) === this.link;
+    const { process, fd, link } = this;
+    if (readLink(`${PROC}/${process}/fd/${fd}`) !== link) return false;
+    // The number may have been used again.
+    return ((openFlags(process, fd) & O_ACCMODE) !== 0) === this.write;
   }
+}
+function openFlags(process: string, fd: string): number {
+  const text = readText(`${PROC}/${process}/fdinfo/${fd}`);
+  return Number.parseInt(/^flags:\s*([0-7]+)$/m.exec(text)?.[1] ?? '0', 8);
 }
 class Mount implements Holder {
   readonly command = 'mount';
