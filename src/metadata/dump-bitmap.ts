@@ -54,7 +54,7 @@ export class BitmapSlotPrinter {
         if (k - run + equal === length && this.position + k < this.total) continue;
       }
       if (this.count > 0) this.endRun();
-      else k = this.group(segment, k);
+      else k = this.unmarkedLines(segment, this.group(segment, k));
     }
     this.position += length;
   }
@@ -70,13 +70,23 @@ export class BitmapSlotPrinter {
     return end;
   }
 
+  /** The lines up to the next mark that are no runs, without a look at each. */
+  private unmarkedLines({ words, length }: SlotSegment, from: number): number {
+    const at = this.position + from;
+    if (words === undefined || at % 8 !== 0) return from;
+    const marked = (this.maxPeers * (at / 8)) % 8;
+    if (marked === 0) return from;
+    let lines = 1;
+    while ((marked + lines * this.maxPeers) % 8 !== 0) lines++;
+    return this.writer.lines(words, from, Math.min(length, from + 8 * lines));
+  }
+
   private startGroup(segment: SlotSegment, k: number): number {
     if (this.count === 0) {
       const at = this.position + k;
       this.repeated = segment.words === undefined ? segment.value : (segment.words[k] ?? 0);
-      if ((this.maxPeers * (at / 8)) % 8 === 0)
-        this.writer.text(`\n   # at ${(128 * at * this.maxPeers) % 2 ** 39}kB\n   `);
-      else this.writer.startLine();
+      if ((this.maxPeers * (at / 8)) % 8 === 0) this.writer.mark((128 * at * this.maxPeers) % 2 ** 39);
+      this.writer.startLine();
     }
     return equalFrom(segment, k, this.repeated);
   }

@@ -15,8 +15,28 @@ function makeDigits(): Uint32Array {
 }
 let digitTable: Uint32Array | undefined;
 
+/** ` 0xHHHHHHHHLLLLLLLL;`: 20 bytes, as five words. Returns where it ends. */
+function putPair(view: DataView, digits: Uint32Array, at: number, high: number, low: number): number {
+  const a = digits[high >>> 16] ?? 0;
+  const b = digits[high & 0xffff] ?? 0;
+  const c = digits[low >>> 16] ?? 0;
+  const d = digits[low & 0xffff] ?? 0;
+  view.setUint32(at, 0x783020 | (a << 24), true);
+  view.setUint32(at + 4, (a >>> 8) | (b << 24), true);
+  view.setUint32(at + 8, (b >>> 8) | (c << 24), true);
+  view.setUint32(at + 12, (c >>> 8) | (d << 24), true);
+  view.setUint32(at + 16, (d >>> 8) | 0x3b000000, true);
+  return at + 20;
+}
+
+function countDigits(value: number): number {
+  let count = 1;
+  for (let bound = 10; value >= bound; bound *= 10) count++;
+  return count;
+}
+
 export class DumpWriter {
-  private readonly bytes = new Uint8Array(PIECE + 64);
+  private readonly bytes = new Uint8Array(PIECE + 128);
   private readonly view = new DataView(this.bytes.buffer);
   private length = 0;
 
@@ -31,21 +51,61 @@ export class DumpWriter {
     }
   }
 
-  /** ` 0xHHHHHHHHLLLLLLLL;`: 20 bytes, as five words, because a large dump is hardly anything else. */
+  /** ` 0xHHHHHHHHLLLLLLLL;` */
   hexPair(high: number, low: number): void {
     if (this.length >= PIECE) this.end();
+    this.length = putPair(this.view, (digitTable ??= makeDigits()), this.length, high, low);
+  }
+
+  /**
+   * Writes lines of eight words (`\n   ` and four pairs) from words[from] on, and stops before a line that begins with
+   * two equal words or that words[end - 1] does not complete. Returns where. A large dump is hardly anything else.
+   */
+  lines(words: Uint32Array, from: number, end: number): number {
+    const { view } = this;
     const digits = (digitTable ??= makeDigits());
-    const { view, length } = this;
-    const a = digits[high >>> 16] ?? 0;
-    const b = digits[high & 0xffff] ?? 0;
-    const c = digits[low >>> 16] ?? 0;
-    const d = digits[low & 0xffff] ?? 0;
-    view.setUint32(length, 0x783020 | (a << 24), true);
-    view.setUint32(length + 4, (a >>> 8) | (b << 24), true);
-    view.setUint32(length + 8, (b >>> 8) | (c << 24), true);
-    view.setUint32(length + 12, (c >>> 8) | (d << 24), true);
-    view.setUint32(length + 16, (d >>> 8) | 0x3b000000, true);
-    this.length = length + 20;
+    let at = this.length;
+    let k = from;
+    for (; k + 8 <= end && words[k] !== words[k + 1]; k += 8) {
+      if (at >= PIECE) {
+        this.length = at;
+        this.end();
+        at = 0;
+      }
+      view.setUint32(at, 0x2020200a, true);
+      at = putPair(view, digits, at + 4, words[k + 1] ?? 0, words[k] ?? 0);
+      at = putPair(view, digits, at, words[k + 3] ?? 0, words[k + 2] ?? 0);
+      at = putPair(view, digits, at, words[k + 5] ?? 0, words[k + 4] ?? 0);
+      at = putPair(view, digits, at, words[k + 7] ?? 0, words[k + 6] ?? 0);
+    }
+    this.length = at;
+    return k;
+  }
+
+  /** `\n   # at NkB`, for N below 10^15. */
+  mark(kilobytes: number): void {
+    if (this.length >= PIECE) this.end();
+    const { view, bytes } = this;
+    view.setUint32(this.length, 0x2020200a, true);
+    view.setUint32(this.length + 4, 0x74612023, true);
+    bytes[this.length + 8] = 0x20;
+    this.length += 9;
+    const high = Math.floor(kilobytes / 1e6);
+    if (high > 0) this.decimal(high, countDigits(high));
+    this.decimal(kilobytes - high * 1e6, high > 0 ? 6 : countDigits(kilobytes));
+    view.setUint16(this.length, 0x426b, true);
+    this.length += 2;
+  }
+
+  private decimal(value: number, count: number): void {
+    const { bytes } = this;
+    let rest = value;
+    for (let at = this.length + count - 1; at >= this.length; at--) {
+      const tens = Math.floor(rest / 10);
+      bytes[at] = 0x30 + rest - 10 * tens;
+      rest = tens;
+    }
+    this.length += count;
   }
 
   /** A new line with three blanks, before every eight words. */
