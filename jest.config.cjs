@@ -15,6 +15,7 @@ module.exports = {
   ...common,
   // Suites that take minutes have a script of their own: npm run test:NAME.
   testPathIgnorePatterns: ['/node_modules/', ...(process.env.UDRBD_SUITE ? [] : ['<rootDir>/test/slow/'])],
+  setupFilesAfterEnv: ['<rootDir>/test/fixed-seed.ts'],
   testTimeout: 30000,
   maxWorkers: 2,
 };

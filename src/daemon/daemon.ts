@@ -11,14 +11,17 @@ import { type DaemonLog } from './daemon-log';
 import { DeviceExports } from './device-exports';
 import { enginePorts } from './engine-ports';
 import { InputQueue } from './input-queue';
+import { type OwnHelper } from './usermode-helpers';
 
 export interface DaemonSettings {
   readonly directory: string;
   readonly nodeName: string;
   readonly release: string;
-  /** Usermode helper program, or `disabled`. */
-  readonly helper: string;
+  /** Usermode helper program, our own drbdadm, or `disabled`. */
+  readonly helper: string | OwnHelper;
   readonly log: DaemonLog;
+  /** Where to serve all devices over NBD, besides the unix sockets. */
+  readonly nbdAddress?: { readonly host: string; readonly port: number } | undefined;
   /** Undefined: no block devices. */
   readonly blockDevices?: BlockDeviceSettings | undefined;
   /** An input of the engine threw: its state cannot be trusted any more. */
@@ -63,6 +66,7 @@ export class Daemon {
     );
     if (control === undefined) return undefined;
     exports.removeStale();
+    if (settings.nbdAddress) exports.listenTcp(settings.nbdAddress.host, settings.nbdAddress.port);
     await blockDevices?.removeStale();
     host.subscribe((event) => control.publish(event));
     return new Daemon(settings, queue, host, exports, control, blockDevices);

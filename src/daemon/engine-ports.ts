@@ -4,10 +4,10 @@ import { type InputQueue } from './input-queue';
 import { NodeDigests } from './node-digests';
 import { SecureRandom } from './secure-random';
 import { TcpNetwork } from './tcp-network';
-import { UsermodeHelpers } from './usermode-helpers';
+import { type OwnHelper, UsermodeHelpers } from './usermode-helpers';
 
-/** What this machine offers to the engine. `helper`: the usermode helper program, or `disabled`. */
-export function enginePorts(queue: InputQueue, log: Log, helper: string): EnginePorts {
+/** What this machine offers to the engine. `helper`: the usermode helper program, our own, or `disabled`. */
+export function enginePorts(queue: InputQueue, log: Log, helper: string | OwnHelper): EnginePorts {
   return {
     scheduler: queue,
     random: new SecureRandom(),

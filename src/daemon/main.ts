@@ -13,7 +13,7 @@ import {
 import { chooseBlockDevices, whatIsMissing } from './block-device/block-device-settings';
 import { Daemon } from './daemon';
 import { DaemonLog } from './daemon-log';
-import { DEFAULT_HELPER } from './usermode-helpers';
+import { ownHelper } from './usermode-helpers';
 
 declare const __UDRBD_VERSION__: string | undefined;
 const release = typeof __UDRBD_VERSION__ === 'string' ? __UDRBD_VERSION__ : 'unknown';
@@ -45,6 +45,16 @@ function dieOf(log: DaemonLog, error: unknown): never {
   process.exit(EX_SOFTWARE);
 }
 
+/** `HOST:PORT`, an IPv6 host in brackets; undefined if not set. */
+function readNbdAddress(text: string | undefined): { host: string; port: number } | undefined {
+  if (!text) return undefined;
+  const match = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port < 1 || port > 65535)
+    throw new ControlError('run-directory', `UDRBD_NBD_LISTEN is not HOST:PORT: ${text}`);
+  return { host: match[1] ?? match[2] ?? '', port };
+}
+
 async function serve(options: Options): Promise<void> {
   const directory = runDirectoryPath(process.env);
   const nodeName = hostName(process.env, os.hostname);
@@ -59,13 +69,23 @@ async function serve(options: Options): Promise<void> {
   const onFault = (error: unknown): never => dieOf(log, error);
   process.on('uncaughtException', onFault);
   process.on('unhandledRejection', onFault);
-  const helper = process.env.UDRBD_USERMODE_HELPER ?? DEFAULT_HELPER;
+  const helper = process.env.UDRBD_USERMODE_HELPER ?? ownHelper(directory, process.env) ?? 'disabled';
   const choice = chooseBlockDevices(process.env, directory, whatIsMissing);
   if (choice.kind === 'refused') throw new ControlError('not-permitted', choice.reason);
   if (choice.kind === 'off' && choice.reason !== undefined)
     log.write('info', `drbdd makes no block devices: ${choice.reason}`);
   const blockDevices = choice.kind === 'on' ? choice.settings : undefined;
-  const daemon = await Daemon.start({ directory, nodeName, release, helper, log, blockDevices, onFault });
+  const nbdAddress = readNbdAddress(process.env.UDRBD_NBD_LISTEN);
+  const daemon = await Daemon.start({
+    directory,
+    nodeName,
+    release,
+    helper,
+    log,
+    nbdAddress,
+    blockDevices,
+    onFault,
+  });
   if (daemon === undefined) {
     say(`drbdd: another daemon serves ${directory}`);
     return;
@@ -103,6 +123,7 @@ async function main(): Promise<void> {
       'after',
       '\nEnvironment: UDRBD_RUN_DIR (run directory), __DRBD_NODE__ (name of this host),\n' +
         'UDRBD_BLOCK_DEVICES (yes or no: /dev/drbdN, needs root), UDRBD_DEVICE_DIR (instead of /dev),\n' +
+        'UDRBD_NBD_LISTEN (HOST:PORT: all devices over NBD, for whoever reaches it),\n' +
         'UDRBD_USERMODE_HELPER (handler program, default /sbin/drbdadm, or "disabled").\n' +
         'SIGTERM takes all resources down in order and ends the daemon.',
     );
