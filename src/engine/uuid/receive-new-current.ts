@@ -69,7 +69,9 @@ export function receiveCurrentUuid(peerDevice: PeerDevice, uuid: bigint, weakNod
   const movedOn = before !== undefined && hasMovedOn(peerDevice, before, uuid);
   peerDevice.currentUuidReceived = true;
   const primary = connection.now.peerRole === Role.Primary;
-  if (primary && peerDevice.now.repl >= ReplicationState.Established) {
+  // A disk that is not UpToDate does not hold what came before: it must not take the name of this generation.
+  const follows = device.backing === undefined || device.now.disk === DiskState.UpToDate;
+  if (primary && follows && peerDevice.now.repl >= ReplicationState.Established) {
     peerDevice.uuids ??= uuidsOfCurrent(uuid, weakNodes);
     receiveNewCurrent(peerDevice, uuid, weakNodes | nodeBit(peerDevice.peerNodeId));
     return;
