@@ -20,7 +20,7 @@ export interface ShowSettings {
 export type DefaultOverrides = Readonly<Record<string, string>>;
 
 function lookUp(values: object, name: string): OptionValue | undefined {
-  const value: unknown = new Map<string, unknown>(Object.entries(values)).get(name);
+  const value: unknown = Object.hasOwn(values, name) ? Reflect.get(values, name) : undefined;
   return typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string'
     ? value
     : undefined;

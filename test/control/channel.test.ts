@@ -232,6 +232,99 @@ describe('a client that breaks the contract', () => {
   });
 });
 
+describe('a client that asks and does not read', () => {
+  it('is answered only as fast as it reads, and in the end completely', async () => {
+    let made = 0;
+    await serve(
+      {
+        *snapshots() {
+          made += 1;
+          for (const name of names(200)) yield sampleSnapshot(name);
+        },
+      },
+      100_000,
+    );
+    const socket = net.connect(path.join(directory, 'control.sock'));
+    cleanups.push(() => socket.destroy());
+    await new Promise<void>((resolve) => socket.once('connect', resolve));
+    socket.pause();
+    const asked = 3000;
+    const before = process.memoryUsage();
+    for (let id = 1; id <= asked; id++) socket.write(`${JSON.stringify({ type: 'dump', id })}\n`);
+    await until(() => made > 0);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(made).toBeLessThan(20);
+    expect(process.memoryUsage().arrayBuffers - before.arrayBuffers).toBeLessThan(20_000_000);
+    let tail = '';
+    let heard = 0;
+    const wanted = 40;
+    socket.on('data', (chunk: Buffer) => {
+      const text = tail + chunk.toString('latin1');
+      heard += text.split('"dump-end"').length - 1;
+      tail = text.slice(-9).replace('dump-end', '');
+    });
+    socket.resume();
+    await until(() => heard >= wanted);
+    expect(made).toBeLessThan(heard + 20);
+  });
+
+  it('gets every answer although it asks thousands of questions at once', async () => {
+    const held: (() => void)[] = [];
+    await serve({ onRequest: (_request, respond) => held.push(() => respond({ code: 101, infoTexts: [] })) });
+    const client = await open();
+    const replies = Promise.all(names(10_000).map((resource) => client.request({ ...primary, resource })));
+    await until(() => held.length === 4096);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(held).toHaveLength(4096);
+    let answered = 0;
+    while (answered < 10_000) {
+      for (const answer of held.splice(0)) {
+        answer();
+        answered += 1;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    expect(await replies).toHaveLength(10_000);
+  });
+});
+
+describe('a message of the client', () => {
+  const sized = (bytes: number): string => {
+    const text = JSON.stringify({ type: 'request', id: 1, request: primary });
+    return `${text}${' '.repeat(bytes - text.length)}\n`;
+  };
+
+  it('may have 64 KiB, and not a byte more', async () => {
+    await serve();
+    const most = await converse(`${sized(65_536)}bye\n`);
+    expect(most.split('\n')[1]).toBe('{"type":"reply","id":1,"reply":{"code":101,"infoTexts":[]}}');
+    expect((await converse(sized(65_537))).split('\n')[1]).toContain('longer than 65536 bytes');
+  });
+});
+
+describe('many clients at once', () => {
+  it('all get their answers and the same events', async () => {
+    const server = await serve({ snapshots: () => names(20).map(sampleSnapshot) });
+    const readers = await Promise.all(
+      names(200).map(async () => {
+        const recorder = new Recorder();
+        const client = await open();
+        client.events(true, recorder);
+        const replies = await Promise.all(
+          names(20).map((resource) => client.request({ ...primary, resource })),
+        );
+        expect(replies.map((reply) => reply.code)).toEqual(Array(20).fill(101));
+        return recorder;
+      }),
+    );
+    await until(() => readers.every((recorder) => recorder.ends === 1));
+    for (let index = 0; index < 10; index++) server.publish(renamed(index));
+    await until(() => readers.every((recorder) => recorder.events.length === 230));
+    for (const { events } of readers)
+      expect(events.slice(220).map(([seq]) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+});
+
 describe('a daemon with too many clients', () => {
   it('refuses another one, and no second daemon is started for it', async () => {
     const server = await ControlServer.listen(
@@ -290,7 +383,7 @@ describe('the run directory', () => {
   });
 
   const isRoot = process.geteuid?.() === 0;
-  if (!isRoot) process.stderr.write('skipped: not root, the daemon was not attacked as a second user\n');
+  if (!isRoot) process.stderr.write('SKIPPED: not root, the daemon was not attacked as a second user\n');
   (isRoot ? it : it.skip)('keeps a second user out', async () => {
     fs.chmodSync(directory, 0o755);
     directory = path.join(directory, 'inner');

@@ -35,11 +35,16 @@ export interface ControlServerOptions {
 
 const MAX_UNANSWERED = 4096;
 
+/** Dumps are written in pieces of about this many characters: one write a message would cost more than its text. */
+const PIECE = 64 * 1024;
+
 class Client {
   private live = false;
   private lost = 0;
   private unanswered = 0;
   private ended = false;
+  /** Messages that arrived while the client's answers, unread by it, filled its share of memory. */
+  private readonly waiting: string[] = [];
   /** Outstanding bytes up to which events are queued: a dump does not count against its reader. */
   private allowance: number;
 
@@ -59,13 +64,18 @@ class Client {
     socket.on('error', () => socket.destroy());
   }
 
+  /** Whether it wants events at all. */
+  get follows(): boolean {
+    return this.live && !this.ended;
+  }
+
   send(message: ServerMessage): void {
     if (!this.ended) this.socket.write(encodeMessage(message));
   }
 
   /** `line` is the encoded event message, the same for every reader. */
   publish(line: string): void {
-    if (!this.live || this.ended) return;
+    if (!this.follows) return;
     if (this.lost > 0 || this.socket.writableLength > this.allowance) this.lost += 1;
     else this.socket.write(line);
   }
@@ -81,14 +91,38 @@ class Client {
 
   private onDrained(): void {
     this.allowance = this.backlog;
-    if (this.lost === 0) return;
-    const lost = this.lost;
-    this.lost = 0;
-    this.send({ type: 'overrun', lost });
+    if (this.lost > 0) {
+      const lost = this.lost;
+      this.lost = 0;
+      this.send({ type: 'overrun', lost });
+    }
+    this.takeUp();
+  }
+
+  /** True while nothing more may be asked: too much is unread or unanswered. */
+  private get isFull(): boolean {
+    return this.socket.writableLength > this.backlog || this.unanswered >= MAX_UNANSWERED;
   }
 
   private onLine(line: string): void {
     if (this.ended) return;
+    if (this.isFull || this.waiting.length > 0) {
+      this.waiting.push(line);
+      this.socket.pause();
+    } else this.perform(line);
+  }
+
+  /** Goes on with what was left waiting, then with reading. */
+  private takeUp(): void {
+    while (!this.ended && !this.isFull) {
+      const line = this.waiting.shift();
+      if (line === undefined) break;
+      this.perform(line);
+    }
+    if (this.waiting.length === 0 && !this.isFull && this.socket.isPaused()) this.socket.resume();
+  }
+
+  private perform(line: string): void {
     try {
       this.onMessage(line);
     } catch (error) {
@@ -105,33 +139,45 @@ class Client {
         this.ask(id, message.request);
         break;
       case 'dump':
-        for (const snapshot of this.callbacks.snapshots(message.resource)) {
-          this.send({ type: 'part', id, snapshot });
-        }
-        this.send({ type: 'dump-end', id });
+        this.sendDump(message.resource, id, (snapshot) => encodeMessage({ type: 'part', id, snapshot }));
         break;
       case 'events':
         this.live = message.live;
         this.lost = 0;
-        for (const snapshot of this.callbacks.snapshots()) {
-          for (const event of dumpEvents(snapshot)) this.send({ type: 'event', seq: 0, event });
-        }
-        this.send({ type: 'dump-end', id });
+        this.sendDump(undefined, id, (snapshot) =>
+          dumpEvents(snapshot)
+            .map((event) => encodeMessage({ type: 'event', seq: 0, event }))
+            .join(''),
+        );
         this.allowance = this.backlog + this.socket.writableLength;
         break;
     }
   }
 
+  private sendDump(
+    resource: string | undefined,
+    id: number,
+    encode: (snapshot: ResourceSnapshot) => string,
+  ): void {
+    let piece = '';
+    for (const snapshot of this.callbacks.snapshots(resource)) {
+      piece += encode(snapshot);
+      if (piece.length < PIECE) continue;
+      this.socket.write(piece);
+      piece = '';
+    }
+    this.socket.write(piece + encodeMessage({ type: 'dump-end', id }));
+  }
+
   private ask(id: number, request: ControlRequest): void {
     let answered = false;
     this.unanswered += 1;
-    if (this.unanswered >= MAX_UNANSWERED) this.socket.pause();
     this.callbacks.onRequest(request, (reply) => {
       if (answered) return;
       answered = true;
       this.unanswered -= 1;
-      if (this.socket.isPaused()) this.socket.resume();
       this.send({ type: 'reply', id, reply });
+      if (this.waiting.length > 0) setImmediate(() => this.takeUp());
     });
   }
 }
@@ -177,9 +223,11 @@ export class ControlServer {
   /** Sends an event to every reader. */
   publish(event: ControlEvent): void {
     this.sequence += 1;
-    if (this.clients.size === 0) return;
-    const line = encodeMessage({ type: 'event', seq: this.sequence, event });
-    for (const client of this.clients) client.publish(line);
+    let line: string | undefined;
+    for (const client of this.clients) {
+      if (client.follows)
+        client.publish((line ??= encodeMessage({ type: 'event', seq: this.sequence, event })));
+    }
   }
 
   /** Stops listening, tells the clients and removes socket and pid file. */
