@@ -1,5 +1,6 @@
 /**
- * Exports of the devices in the run directory: `drbdN.sock` for each minor, `by-res/RESOURCE/VOLUME.sock` links to it.
+ * Exports of the devices in the run directory: `drbdN.sock` for each minor, `by-res/RESOURCE/VOLUME.sock` links to it;
+ * and, when asked for, all of them on one TCP port.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -7,6 +8,7 @@ import { socketPath } from '../control/channel/run-directory';
 import { type ExportedDevice, type ExportListener } from '../engine/application-io';
 import { type Log } from '../engine/ports';
 import { type InputQueue } from './input-queue';
+import { AllDevices, SingleDevice } from './nbd/device-directory';
 import { NbdServer } from './nbd/nbd-server';
 
 export const exportSocketName = (minor: number): string => `drbd${minor}.sock`;
@@ -14,6 +16,7 @@ const linkName = ({ resourceName, volume }: ExportedDevice): string =>
   path.join('by-res', resourceName, `${volume}.sock`);
 
 interface Export {
+  readonly device: ExportedDevice;
   readonly server: NbdServer;
   /** Full path of the symbolic link. */
   readonly link: string;
@@ -21,6 +24,7 @@ interface Export {
 
 export class DeviceExports implements ExportListener {
   private readonly exports = new Map<number, Export>();
+  private network: NbdServer | undefined;
 
   constructor(
     private readonly directory: string,
@@ -28,6 +32,15 @@ export class DeviceExports implements ExportListener {
     private readonly log: Log,
     private readonly blockDevices?: ExportListener,
   ) {}
+
+  /** Serves all devices on a TCP address. Whoever reaches it may read and write: nobody is asked who he is. */
+  listenTcp(host: string, port: number): void {
+    const complain = (reason: string): void =>
+      this.log.write('error', `drbd: cannot serve NBD on ${host}:${port}: ${reason}`);
+    const devices = new AllDevices(() => [...this.exports.values()].map(({ device }) => device));
+    this.network = new NbdServer(this.queue, this.queue, devices, complain);
+    this.network.listenTcp(host, port);
+  }
 
   /** Removes what a killed daemon has left. */
   removeStale(): void {
@@ -44,7 +57,7 @@ export class DeviceExports implements ExportListener {
     const link = path.join(this.directory, linkName(device));
     const complain = (reason: string): void =>
       this.log.write('error', `drbd ${device.resourceName}: cannot export minor ${device.minor}: ${reason}`);
-    const server = new NbdServer(this.queue, this.queue, device, complain);
+    const server = new NbdServer(this.queue, this.queue, new SingleDevice(device), complain);
     try {
       server.listenUnix(socketPath(this.directory, name));
       fs.mkdirSync(path.dirname(link), { recursive: true, mode: 0o700 });
@@ -53,7 +66,7 @@ export class DeviceExports implements ExportListener {
     } catch (error) {
       complain(error instanceof Error ? error.message : String(error));
     }
-    this.exports.set(device.minor, { server, link });
+    this.exports.set(device.minor, { device, server, link });
   }
   onDeviceResized(device: ExportedDevice): void {
     // NBD clients learn a size when they connect; connections look at the size as it is.
@@ -79,6 +92,7 @@ export class DeviceExports implements ExportListener {
   }
   /** Ends the NBD exports; block devices go with their devices. */
   closeAll(): void {
-    for (const { server } of [...this.exports.values()]) this.endExport(server.device);
+    this.network?.close();
+    for (const { device } of [...this.exports.values()]) this.endExport(device);
   }
 }

@@ -1,4 +1,5 @@
 /** Waiters of the ports as promises, for tests. */
+import net from 'node:net';
 import { type Disk, type DiskOpenFailure, type Disks } from '../../src/engine/ports';
 
 export const throwing = (error: unknown): void => {
@@ -31,4 +32,14 @@ export async function mustOpen(disks: Disks, path: string, claim?: string): Prom
   const opened = await openDisk(disks, path, claim);
   if ('kind' in opened) throw new Error(`${path}: ${opened.kind}`);
   return opened;
+}
+
+/** A TCP port on which nobody listens now. */
+export async function freePort(host: string): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen({ host, port: 0 }, resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
 }

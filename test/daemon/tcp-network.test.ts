@@ -1,21 +1,12 @@
-import net from 'node:net';
 import { InputQueue } from '../../src/daemon/input-queue';
 import { ipv6Bytes, isGreaterAddress } from '../../src/daemon/raw-address';
 import { TcpNetwork } from '../../src/daemon/tcp-network';
 import { Errno, type ByteStream, type Endpoint } from '../../src/engine/ports';
-import { throwing } from './port-waiters';
+import { freePort, throwing } from './port-waiters';
 
 const network = new TcpNetwork(new InputQueue(throwing));
 const at = (host: string, port: number): Endpoint => ({ family: 'ipv4', host, port });
 
-async function freePort(host: string): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen({ host, port: 0 }, resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 const connect = (local: Endpoint, remote: Endpoint, timeout = 2000): Promise<ByteStream | number> =>
   new Promise((resolve) =>
     network.connect(local, remote, timeout, { onConnected: resolve, onConnectFailed: resolve }),

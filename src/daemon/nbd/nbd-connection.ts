@@ -1,9 +1,9 @@
 /** One client of an export: negotiation, opening the device, transmission, closing. */
-import { type ExportedDevice, type Opener } from '../../engine/application-io';
+import { type Opener } from '../../engine/application-io';
 import { Errno, type ByteStream, type ErrnoCode, type StreamReceiver } from '../../engine/ports';
 import { ByteReader } from './byte-reader';
 import { type Agreement, Negotiation } from './negotiation';
-import { DeviceDirectory, READ_ONLY_NAME } from './device-directory';
+import { type DeviceDirectory } from './device-directory';
 import { Transmission } from './transmission';
 
 const openErrors: Readonly<Record<number, string>> = {
@@ -28,11 +28,11 @@ export class NbdConnection implements StreamReceiver {
 
   /** `onGone`: stream and opener are closed. */
   constructor(
-    private readonly device: ExportedDevice,
+    private readonly devices: DeviceDirectory,
     private readonly stream: ByteStream,
     private readonly onGone: (connection: NbdConnection) => void,
   ) {
-    this.negotiation = new Negotiation(new DeviceDirectory(device), {
+    this.negotiation = new Negotiation(devices, {
       send: (bytes) => this.send(bytes),
       onChosen: (name, agreement, accept, refuse) => this.choose(name, agreement, accept, refuse),
       onEnd: () => this.end(),
@@ -89,7 +89,12 @@ export class NbdConnection implements StreamReceiver {
     accept: () => void,
     refuse: (reason: string) => void,
   ): void {
-    const { device } = this;
+    const choice = this.devices.choose(name);
+    if (choice === undefined) {
+      refuse('no such export');
+      return;
+    }
+    const { device, readOnly } = choice;
     device.open({ command: 'nbd', pid: process.pid }, false, false, {
       onOpened: (opener) => {
         if (this.ending) {
@@ -103,7 +108,7 @@ export class NbdConnection implements StreamReceiver {
           opener,
           size: () => device.size,
           blockSize: device.blockSize,
-          readOnly: name === READ_ONLY_NAME,
+          readOnly,
         };
         this.transmission = new Transmission(target, agreement, {
           send: (bytes) => this.send(bytes),

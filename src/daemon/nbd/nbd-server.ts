@@ -1,10 +1,10 @@
-/** The NBD server of one device: a unix socket in the run directory. */
+/** An NBD server: the unix socket of one device in the run directory, or a TCP port for all devices. */
 import fs from 'node:fs';
 import net from 'node:net';
-import { type ExportedDevice } from '../../engine/application-io';
 import { type Endpoint, type Scheduler } from '../../engine/ports';
 import { type InputQueue } from '../input-queue';
 import { TcpStream } from '../tcp-stream';
+import { type DeviceDirectory } from './device-directory';
 import { NbdConnection } from './nbd-connection';
 
 const MAX_CONNECTIONS = 128;
@@ -20,7 +20,7 @@ export class NbdServer {
   constructor(
     private readonly queue: InputQueue,
     private readonly scheduler: Scheduler,
-    readonly device: ExportedDevice,
+    private readonly devices: DeviceDirectory,
     private readonly onError: (message: string) => void,
   ) {
     this.server.on('connection', (socket) => this.accept(socket));
@@ -50,7 +50,7 @@ export class NbdServer {
     }
     this.queue.input(() => {
       const stream = new TcpStream(this.queue, socket, nowhere, nowhere);
-      const connection = new NbdConnection(this.device, stream, (gone) => {
+      const connection = new NbdConnection(this.devices, stream, (gone) => {
         patience.cancel();
         this.connections.delete(gone);
       });

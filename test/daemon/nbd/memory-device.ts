@@ -3,7 +3,6 @@ import { type ExportedDevice, type IoWaiter, type Opener } from '../../../src/en
 import { type InputQueue } from '../../../src/daemon/input-queue';
 
 export class MemoryDevice implements ExportedDevice {
-  readonly minor = 7;
   readonly resourceName = 'r0';
   readonly volume = 0;
   readonly blockSize = 512;
@@ -24,6 +23,7 @@ export class MemoryDevice implements ExportedDevice {
   constructor(
     private readonly queue: InputQueue,
     public size: number,
+    readonly minor = 7,
   ) {
     this.bytes = Buffer.alloc(size);
   }

@@ -5,8 +5,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { InputQueue } from '../../../src/daemon/input-queue';
+import { AllDevices, SingleDevice } from '../../../src/daemon/nbd/device-directory';
 import { NbdServer } from '../../../src/daemon/nbd/nbd-server';
-import { throwing } from '../port-waiters';
+import { freePort, throwing } from '../port-waiters';
 import { MemoryDevice } from './memory-device';
 
 const MiB = 1024 * 1024;
@@ -22,7 +23,7 @@ beforeEach(async () => {
   socket = path.join(folder, 'drbd7.sock');
   const queue = new InputQueue(throwing);
   device = new MemoryDevice(queue, 8 * MiB);
-  server = new NbdServer(queue, queue, device, (message) => errors.push(message));
+  server = new NbdServer(queue, queue, new SingleDevice(device), (message) => errors.push(message));
   server.listenUnix(socket);
   uri = `nbd+unix:///?socket=${socket}`;
   while (!fs.existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 2));
@@ -58,6 +59,25 @@ async function settled(): Promise<void> {
   expect(device.openers).toBe(0);
 }
 
+withProgram('nbdinfo', 'all devices by name on a TCP port', async () => {
+  const queue = new InputQueue(throwing);
+  const devices = [new MemoryDevice(queue, MiB), new MemoryDevice(queue, 2 * MiB, 12)];
+  const network = new NbdServer(queue, queue, new AllDevices(() => devices), (message) =>
+    errors.push(message),
+  );
+  const port = await freePort('127.0.0.1');
+  network.listenTcp('127.0.0.1', port);
+  try {
+    const listing = await run('nbdinfo', '--list', `nbd://127.0.0.1:${port}`);
+    expect(listing.match(/export="[^"]*"/g)).toEqual(['export="drbd7"', 'export="drbd12"']);
+    expect((await run('nbdinfo', '--size', `nbd://127.0.0.1:${port}/drbd12`)).trim()).toBe(String(2 * MiB));
+    const readOnly = JSON.parse(await run('nbdinfo', '--json', `nbd://127.0.0.1:${port}/ro/drbd7`));
+    expect(readOnly.exports[0]).toMatchObject({ is_read_only: true, 'export-size': MiB });
+    expect(await failure('nbdinfo', `nbd://127.0.0.1:${port}`)).toMatch(/No such file or directory/);
+  } finally {
+    network.close();
+  }
+});
 test('the socket is for its owner only', () => {
   expect(fs.statSync(socket).mode & 0o777).toBe(0o600);
 });

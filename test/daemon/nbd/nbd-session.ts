@@ -1,5 +1,6 @@
 /** A client end for tests: drives one connection of the server without sockets. */
 import { InputQueue } from '../../../src/daemon/input-queue';
+import { SingleDevice } from '../../../src/daemon/nbd/device-directory';
 import { NbdConnection } from '../../../src/daemon/nbd/nbd-connection';
 import { type ByteStream, type StreamReceiver } from '../../../src/engine/ports';
 import { throwing } from '../port-waiters';
@@ -46,7 +47,11 @@ export class Session {
 
   constructor(size: number) {
     this.device = new MemoryDevice(this.queue, size);
-    const connection = new NbdConnection(this.device, this.stream, () => (this.gone = true));
+    const connection = new NbdConnection(
+      new SingleDevice(this.device),
+      this.stream,
+      () => (this.gone = true),
+    );
     this.queue.input(() => connection.start());
   }
   /** Gives bytes to the server, if it still listens. */
