@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { type SlotSegment } from '../metadata/dump-bitmap';
 
-const MEMORY_BUDGET = 32 * 2 ** 20;
+const MEMORY_BUDGET = 48 * 2 ** 20;
 
 interface Kept {
   readonly length: number;

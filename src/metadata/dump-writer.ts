@@ -53,8 +53,10 @@ export class DumpWriter {
 
   /** ` 0xHHHHHHHHLLLLLLLL;` */
   hexPair(high: number, low: number): void {
+    // Making the table takes milliseconds; a dump of nothing but runs has no use for it.
+    if (digitTable === undefined) return this.text(` ${hex32(high)}${hex32(low).slice(2)};`);
     if (this.length >= PIECE) this.end();
-    this.length = putPair(this.view, (digitTable ??= makeDigits()), this.length, high, low);
+    this.length = putPair(this.view, digitTable, this.length, high, low);
   }
 
   /**
