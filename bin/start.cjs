@@ -1,32 +1,54 @@
 'use strict';
 // Runs dist/NAME.cjs with V8's compiled code kept beside it, in dist/cache/. A cache belongs to one Node and one build of
-// the bundle; V8 itself refuses it on another processor or under other flags. Whatever is wrong with it: do without.
+// the bundle; V8 itself refuses it on another processor or under other flags. Where there is none, or it cannot be
+// written, the program runs without. It holds the functions that the commands used so far needed, so a command that is
+// new to it adds its own.
 require('./check-node.cjs');
 const fs = require('node:fs');
 const path = require('node:path');
 const vm = require('node:vm');
 
 const dist = path.join(path.dirname(__dirname), 'dist');
+/** Rewriting ends somewhere, whatever words come. */
+const MOST_WORDS = 48;
 
+/** The file is V8's data, the commands as JSON, and the length of the JSON in four bytes. */
 function read(file) {
   try {
-    return fs.readFileSync(file);
+    const bytes = fs.readFileSync(file);
+    const end = bytes.length - 4;
+    const start = end - bytes.readUInt32LE(end);
+    return { data: bytes.subarray(0, start), words: JSON.parse(bytes.toString('latin1', start, end)) };
   } catch {
-    return undefined;
+    return { data: undefined, words: [] };
   }
 }
 
-/** What V8 compiled in this run, for the next one. A reader never sees half a file. */
-function keep(script, file) {
+/** Command words of this call that the cache has not seen. */
+function unseen(words, source) {
+  const isNew = (word) =>
+    /^[a-z][a-z-]{1,30}$/.test(word) &&
+    !words.includes(word) &&
+    (source.includes(`"${word}"`) || source.includes(`${word}:`));
+  return process.argv.slice(2, 12).filter(isNew);
+}
+
+/** Keeps what V8 has compiled. V8 trusts its data blindly, so no reader may ever see half a file. */
+function keep(script, file, words) {
+  const folder = path.dirname(file);
   const mine = `${file}.${process.pid}`;
   try {
-    fs.mkdirSync(path.dirname(file), { recursive: true });
-    fs.writeFileSync(mine, script.createCachedData(), { flag: 'wx', flush: true });
+    const json = Buffer.from(JSON.stringify(words), 'latin1');
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(json.length);
+    fs.mkdirSync(folder, { recursive: true });
+    const bytes = Buffer.concat([script.createCachedData(), json, length]);
+    fs.writeFileSync(mine, bytes, { flag: 'wx', flush: true });
     fs.renameSync(mine, file);
     const [program] = path.basename(file).split('-');
-    for (const name of fs.readdirSync(path.dirname(file)))
-      if (name.startsWith(`${program}-${process.version}-`) && name !== path.basename(file))
-        fs.rmSync(path.join(path.dirname(file), name), { force: true });
+    for (const name of fs.readdirSync(folder))
+      if (name.startsWith(`${program}-${process.version}-${process.arch}-`) && !file.endsWith(name))
+        fs.rmSync(path.join(folder, name), { force: true });
   } catch {
     fs.rmSync(mine, { force: true });
   }
@@ -37,11 +59,13 @@ exports.start = function start(program) {
   const { mtimeMs, size } = fs.statSync(filename);
   const key = `${program}-${process.version}-${process.arch}-${mtimeMs.toString(36)}-${size}`;
   const cache = path.join(dist, 'cache', key);
-  const cachedData = read(cache);
+  const { data, words } = read(cache);
   // The bundles are ASCII.
   const source = `(function (exports, require, module, __filename, __dirname) {${fs.readFileSync(filename, 'latin1')}\n})`;
-  const script = new vm.Script(source, { filename, cachedData });
-  if (cachedData === undefined || script.cachedDataRejected) process.on('exit', () => keep(script, cache));
+  const script = new vm.Script(source, { filename, cachedData: data });
+  const added = words.length < MOST_WORDS ? unseen(words, source) : [];
+  if (data === undefined || script.cachedDataRejected || added.length > 0)
+    process.on('exit', () => keep(script, cache, [...words, ...added]));
   const module = { exports: {} };
   script.runInThisContext().call(module.exports, module.exports, require, module, filename, dist);
 };
