@@ -93,10 +93,16 @@ onMachine(
       const hash = hashOf(file);
       expect(await role(cluster, 0)).toBe('Primary');
       for (const command of ['secondary', 'down']) {
-        const refused = await cluster.ask(0, 'drbdadm', command, 'r0');
-        expect(refused.exitCode).toBe(11);
-        expect(refused.stderr).toContain('held open');
+        const answer = await cluster.ask(0, 'drbdadm', command, 'r0');
+        expect(answer.exitCode).toBe(11);
+        expect(answer.stderr).toContain('held open');
       }
+      // The other host may neither read nor write meanwhile; its openers wait for auto-promote-timeout.
+      const refused = (...words: readonly string[]): Promise<unknown> =>
+        cluster.ask(1, 'dd', ...words, 'bs=4k', 'count=1').then(({ exitCode }) => expect(exitCode).toBe(1));
+      await refused('if=/dev/zero', `of=${device(cluster, 1)}`, 'oflag=direct');
+      await refused(`if=${device(cluster, 1)}`, 'of=/dev/null', 'iflag=direct');
+      expect(await role(cluster, 1)).toBe('Secondary');
       sh('umount', point);
       await cluster.run(0, 'drbdadm', 'secondary', 'r0');
 

@@ -201,7 +201,8 @@ export class BlockDevices implements ExportListener {
     for (const entry of open) entry.takenAtLastLook = entry.requests.taken;
     const before = open.map(({ holder }) => holder);
     this.adjust(quiet, false, () => {
-      const changed = open.some(({ holder }, index) => holder !== before[index]);
+      const busy = quiet.length < open.length;
+      const changed = busy || open.some(({ holder }, index) => holder !== before[index]);
       if (![...this.entries.values()].some(({ requests }) => requests.isOpen)) return;
       this.pause = changed ? LOOK : Math.min(this.pause * 1.5, LONGEST_LOOK);
       clearTimeout(this.timer);

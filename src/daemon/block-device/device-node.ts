@@ -44,17 +44,17 @@ export class DeviceNode {
     await runProgram('mknod', ['-m', '0660', this.path, 'b', String(LOOP_MAJOR), String(loop)]);
   }
   linkResource(resource: string, volume: number): void {
-    this.link(path.join('by-res', resource), String(volume));
+    this.link('by-res', `${resource}/${volume}`);
   }
   /** `backing`: path of the device or file below. */
   linkDisk(backing: string): void {
     const name = backing.replace(/^\/dev\//, '').replace(/^\/+/, '');
-    this.link(path.join('by-disk', path.dirname(name)), path.basename(name));
+    this.link('by-disk', name);
   }
-  private link(folder: string, name: string): void {
-    if (!isPlain(folder) || !isPlain(name)) return;
-    const full = path.join(this.directory, 'drbd', folder);
-    const link = path.join(full, name);
+  private link(kind: string, name: string): void {
+    if (!isPlain(name)) return;
+    const link = path.join(this.directory, 'drbd', kind, name);
+    const full = path.dirname(link);
     if (this.links.includes(link)) return;
     makeDirectory(full);
     fs.rmSync(link, { force: true });
