@@ -109,6 +109,8 @@ export interface ResourceDraft extends Draft<
   template: ResourceDraft | undefined;
   /** Hosts named by `ignore-on`. */
   ignoredOn: string[];
+  /** `resync-after` was turned into minors (validateResources). */
+  resyncConverted: boolean;
 }
 export type ConfigDraft = Draft<
   Config,
@@ -181,6 +183,7 @@ export function newResource(name: string, origin: Origin): ResourceDraft {
     proxyOnly: false,
     template: undefined,
     ignoredOn: [],
+    resyncConverted: false,
   };
 }
 

@@ -5,7 +5,6 @@ import { inheritOptions } from './inherit';
 import { type LoadOptions, type LoadResult } from './load-types';
 import { ConfigReader } from './read-config';
 import { EXIT_CONFIG_INVALID, EXIT_EXEC_ERROR, Reporter, StopLoading } from './report';
-import { registerDrafts } from './resolve-peers';
 import { rules } from './rules';
 import { UniqueKeys } from './unique-keys';
 
@@ -77,7 +76,6 @@ function finish(
   sources: ReadonlyMap<string, string>,
 ): LoadResult {
   config.valid = report.valid;
-  registerDrafts(config.resources);
   return { config, diagnostics: report.diagnostics, exitCode, sources };
 }
 

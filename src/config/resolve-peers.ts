@@ -10,18 +10,14 @@ import { type Outcome } from './load-types';
 import { type OptionSetting, type Resource } from './model';
 import { EXIT_CONFIG_INVALID, Reporter, StopLoading } from './report';
 
-/** Models that this room built are drafts; nothing else makes resources. */
-const drafts = new WeakMap<Resource, ResourceDraft>();
-
-/** Makes the resources of a finished configuration known to `resolvePeers` and `validateResources`. */
-export function registerDrafts(resources: readonly ResourceDraft[]): void {
-  for (const resource of resources) drafts.set(resource, resource);
+function isDraft(resource: Resource): resource is ResourceDraft {
+  return 'ignoredOn' in resource;
 }
 
+/** Models that this room built are drafts; nothing else makes resources. */
 export function draftOf(resource: Resource): ResourceDraft {
-  const draft = drafts.get(resource);
-  if (draft === undefined) throw new TypeError(`resource ${resource.name} was not loaded by loadConfig`);
-  return draft;
+  if (isDraft(resource)) return resource;
+  throw new TypeError(`a resource was not loaded by loadConfig`);
 }
 
 const nowhere = { file: '', display: '', line: 0 };

@@ -109,8 +109,6 @@ function convertResyncAfter(
   }
 }
 
-const converted = new WeakSet<ResourceDraft>();
-
 /** Checks before a command on resources runs (config-language.md 8.3); ends at the first invalid resource. */
 export function validateResources(config: Config, options: ValidateOptions): Outcome {
   const report = new Reporter(true);
@@ -119,8 +117,8 @@ export function validateResources(config: Config, options: ValidateOptions): Out
     const draft = draftOf(resource);
     checkHosts(report, draft, config.nodeName);
     if (!draft.ignore) checkProxies(report, draft);
-    if (report.valid && !options.dump && !converted.has(draft)) {
-      converted.add(draft);
+    if (report.valid && !options.dump && !draft.resyncConverted) {
+      draft.resyncConverted = true;
       convertResyncAfter(report, config, draft, options.terminal ?? false);
     }
     if (!report.valid) return { diagnostics: report.diagnostics, exitCode: EXIT_CONFIG_INVALID };

@@ -209,32 +209,68 @@ export class Scanner {
   }
 }
 
+interface KnownWord {
+  readonly text: string;
+  readonly type: TokenType;
+}
+
+/** Words seen lately, by hash: most words of a configuration are the same few, and share their strings. */
+const KNOWN_WORDS = 1024;
+const MAX_KNOWN_LENGTH = 20;
+const knownWords = new Array<KnownWord | undefined>(KNOWN_WORDS).fill(undefined);
+
+function isSame(word: string, text: string, start: number, length: number): boolean {
+  if (word.length !== length) return false;
+  for (let at = 0; at < length; at++) {
+    if (word.charCodeAt(at) !== text.charCodeAt(start + at)) return false;
+  }
+  return true;
+}
+
+function typeOfWord(word: string): TokenType {
+  const first = word.charCodeAt(0);
+  if (first >= Char.zero && first <= Char.nine) return numberType(word);
+  // No reserved word starts with anything but a small letter or an underscore.
+  return first >= Char.underscore ? (wordTypes.get(word) ?? Str) : Str;
+}
+
 /** A word of any type, or an IPv6 address; gives its end. */
 function scanWord(text: string, start: number, line: number, isHex: boolean, tokens: Token[]): number {
-  let at = start + 1;
-  while (isWord[text.charCodeAt(at)] === 1) at++;
-  const char = text.charCodeAt(start);
-  let type: TokenType;
-  if (isHex && at - start <= 4 && text.charCodeAt(at) === Char.colon) {
+  let at = start;
+  let hash = 0;
+  for (let char = text.charCodeAt(at); isWord[char] === 1; char = text.charCodeAt(at)) {
+    hash = (Math.imul(hash, 31) + char) | 0;
+    at++;
+  }
+  const length = at - start;
+  if (isHex && length <= 4 && text.charCodeAt(at) === Char.colon) {
     const address = ipv6Length(text, start);
-    if (address > at - start) {
+    if (address > length) {
       at = start + address;
       tokens.push(new ScannedToken(text.slice(start, at), start, line, typeIndex(Ipv6), Ipv6));
       return at;
     }
   }
-  if (at - start > MAX_WORD) {
+  if (length > MAX_WORD) {
     at = start + MAX_WORD + 1;
-    type = WordTooLong;
-  } else if (char >= Char.zero && char <= Char.nine) {
-    type = numberType(text.slice(start, at));
-  } else if (char >= Char.underscore) {
-    // No reserved word starts with anything but a small letter or an underscore.
-    type = wordTypes.get(text.slice(start, at)) ?? Str;
-  } else {
-    type = Str;
+    tokens.push(new ScannedToken(text.slice(start, at), start, line, typeIndex(WordTooLong), WordTooLong));
+    return at;
   }
-  tokens.push(new ScannedToken(text.slice(start, at), start, line, typeIndex(type), type));
+  // Longer words, and numbers of more than two digits, are rarely seen again soon.
+  if (length > MAX_KNOWN_LENGTH || (length > 2 && text.charCodeAt(start) <= Char.nine)) {
+    const image = text.slice(start, at);
+    const type = typeOfWord(image);
+    tokens.push(new ScannedToken(image, start, line, typeIndex(type), type));
+    return at;
+  }
+  const slot = (hash ^ (hash >>> 10)) & (KNOWN_WORDS - 1);
+  let known = knownWords[slot];
+  if (known === undefined || !isSame(known.text, text, start, length)) {
+    const image = text.slice(start, at);
+    known = { text: image, type: typeOfWord(image) };
+    knownWords[slot] = known;
+  }
+  tokens.push(new ScannedToken(known.text, start, line, typeIndex(known.type), known.type));
   return at;
 }
 

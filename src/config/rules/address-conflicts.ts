@@ -32,7 +32,7 @@ function shown({ family, address, port }: Address): string {
 
 interface Seen {
   readonly uses: Map<string, Use>;
-  /** Host sections share one address object between their connections. */
+  /** Keys of one resource: its host sections share one address object between their connections. */
   readonly keys: Map<Address, string>;
 }
 
@@ -87,6 +87,7 @@ export const addressConflicts: Rule = {
     if (!report.valid || showDialect) return;
     const seen: Seen = { uses: new Map(), keys: new Map() };
     for (const resource of config.resources) {
+      seen.keys.clear();
       for (const connection of resource.connections) {
         for (const path of connection.paths) {
           for (const end of path.ends) checkEnd(report, seen, resource, end);
