@@ -106,13 +106,14 @@ export type Stage = (typeof stages)[number];
 
 /** One entry of the deferred list of `up` and `adjust`. */
 export interface DeferredEntry {
+  /** Index in the plan's list. */
   readonly id: number;
   readonly command: string;
   readonly resource: string;
   readonly stage: Stage;
   readonly steps: readonly Step[];
   /** Id of the entry that must have run, or have been cancelled, before. */
-  readonly after?: number;
+  readonly after?: number | undefined;
   /** Scheduled, but found superfluous later. */
   readonly cancelled?: boolean;
 }

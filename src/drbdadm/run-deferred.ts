@@ -68,7 +68,9 @@ class Progress {
 interface DeferredRun {
   readonly output: TextOutput;
   readonly progress: Progress | undefined;
-  readonly finished: Set<number>;
+  /** By id, 1 for what has run, was cancelled or was skipped. */
+  readonly finished: Uint8Array;
+  done: number;
   readonly failedResources: Set<string>;
   readonly perform: (entry: DeferredEntry) => number | Promise<number>;
   failures: number;
@@ -76,7 +78,7 @@ interface DeferredRun {
 
 /** True if the entry may run now: what it depends on has run, was cancelled or was skipped. */
 function isReady(run: DeferredRun, entry: DeferredEntry): boolean {
-  return !run.finished.has(entry.id) && (entry.after === undefined || run.finished.has(entry.after));
+  return run.finished[entry.id] === 0 && (entry.after === undefined || run.finished[entry.after] === 1);
 }
 
 function finish(run: DeferredRun, entry: DeferredEntry, code: number): void {
@@ -90,7 +92,8 @@ function finish(run: DeferredRun, entry: DeferredEntry, code: number): void {
 
 /** Starts an entry; a promise only if it has to be waited for. */
 function runEntry(run: DeferredRun, entry: DeferredEntry): void | Promise<void> {
-  run.finished.add(entry.id);
+  run.finished[entry.id] = 1;
+  run.done += 1;
   if (run.failedResources.has(entry.resource)) {
     if (run.progress !== undefined) run.progress.skipped(entry.stage, entry.resource);
     else run.output.stderr(`drbdadm: ${entry.command} ${entry.resource}: skipped due to earlier error\n`);
@@ -108,7 +111,7 @@ async function runPass(run: DeferredRun, byStage: Map<Stage, readonly DeferredEn
     const left: DeferredEntry[] = [];
     for (const entry of byStage.get(stage) ?? []) {
       if (!isReady(run, entry)) {
-        if (!run.finished.has(entry.id)) left.push(entry);
+        if (run.finished[entry.id] === 0) left.push(entry);
         continue;
       }
       const work = runEntry(run, entry);
@@ -134,11 +137,12 @@ export async function runDeferred(
   perform: (entry: DeferredEntry) => number | Promise<number>,
 ): Promise<number> {
   const progress = plan.progress ? new Progress(output) : undefined;
-  const cancelled = plan.deferred.filter((entry) => entry.cancelled === true).map((entry) => entry.id);
+  const finished = Uint8Array.from(plan.deferred, (entry) => (entry.cancelled === true ? 1 : 0));
   const run: DeferredRun = {
     output,
     progress,
-    finished: new Set(cancelled),
+    finished,
+    done: finished.reduce((sum, one) => sum + one, 0),
     failedResources: new Set(),
     perform,
     failures: 0,
@@ -147,8 +151,8 @@ export async function runDeferred(
   progress?.begin();
   const byStage: Map<Stage, readonly DeferredEntry[]> = sortByStage(plan.deferred);
   let before = -1;
-  while (run.finished.size < plan.deferred.length && run.finished.size > before) {
-    before = run.finished.size;
+  while (run.done < plan.deferred.length && run.done > before) {
+    before = run.done;
     if (!(await runPass(run, byStage))) break;
   }
   progress?.end();
