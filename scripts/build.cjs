@@ -13,6 +13,8 @@ const common = {
   target: 'node20',
   logLevel: 'warning',
   legalComments: 'none',
+  // For chevrotain; see there.
+  alias: { 'lodash-es': require.resolve('./small-lodash.mjs') },
   define: { __UDRBD_VERSION__: JSON.stringify(require('../package.json').version) },
 };
 const programs = {
@@ -46,7 +48,7 @@ async function build() {
         ...common,
         entryPoints: [require.resolve('./vendor-entry.cjs')],
         outfile: `dist/vendor/${name}.cjs`,
-        alias: { vendored: name },
+        alias: { ...common.alias, vendored: name },
       }),
     );
   }
