@@ -4,9 +4,6 @@ import { type DeviceNode } from './device-node';
 import { FuseSession, type FileServer } from './fuse-session';
 import { adoptFileSize, attachLoop, detachLoop } from './loop-device';
 
-/** Milliseconds to wait for the kernel to let go of the file after unmounting. */
-const UNMOUNT_PATIENCE = 5_000;
-
 export class FuseBlockDevice implements BlockDevice {
   private session: FuseSession | undefined;
   private attached: number | undefined;
@@ -54,11 +51,7 @@ export class FuseBlockDevice implements BlockDevice {
     }
     if (session !== undefined) {
       await attempt(session.unmount());
-      // Whoever holds on to the loop device gets errors rather than a daemon that cannot end.
-      let timer: NodeJS.Timeout | undefined;
-      const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, UNMOUNT_PATIENCE)));
-      await Promise.race([session.ended, patience]);
-      clearTimeout(timer);
+      // Whoever still holds on to the loop device gets errors, as the device is gone for him anyway.
       session.close();
     }
     if (problems.length > 0) throw problems[0];

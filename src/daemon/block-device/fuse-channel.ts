@@ -11,12 +11,8 @@ import { REQUEST_BUFFER } from './fuse-codec';
 const BURST = 16;
 const SPARE_BUFFERS = 4;
 
-export interface ChannelReader {
-  /** One request; true if the buffer is kept until `release`. */
-  onRequest(bytes: Buffer): boolean;
-  /** The file system was unmounted, or the connection broke. */
-  onEnd(): void;
-}
+/** Takes one request; true if the buffer is kept until `release`. */
+export type RequestReader = (bytes: Buffer) => boolean;
 
 interface PipeConstructor {
   new (type: number): { open(fd: number): number };
@@ -51,7 +47,7 @@ export class FuseChannel {
   /** Takes over the descriptor. */
   constructor(
     private readonly fd: number,
-    private readonly reader: ChannelReader,
+    private readonly onRequest: RequestReader,
   ) {
     const binding = pipeBinding();
     if (binding === undefined) throw new Error('this Node.js cannot read /dev/fuse in its event loop');
@@ -71,14 +67,14 @@ export class FuseChannel {
     };
     this.socket = new net.Socket(options);
     // ENODEV: unmounted.
-    this.socket.on('error', () => this.end());
-    this.socket.on('close', () => this.end());
+    this.socket.on('error', () => (this.over = true));
+    this.socket.on('close', () => (this.over = true));
   }
 
   private take(length: number, bytes: Uint8Array): void {
     const whole = this.buffer;
     if (bytes.buffer !== whole.buffer) throw new Error('a request in a foreign buffer');
-    if (this.reader.onRequest(whole.subarray(0, length)))
+    if (this.onRequest(whole.subarray(0, length)))
       this.buffer = this.spare.pop() ?? Buffer.allocUnsafeSlow(REQUEST_BUFFER);
   }
   private drain(): void {
@@ -126,12 +122,7 @@ export class FuseChannel {
     if (!this.over) this.socket.resume();
   }
   close(): void {
-    this.socket.destroy();
-    this.end();
-  }
-  private end(): void {
-    if (this.over) return;
     this.over = true;
-    this.reader.onEnd();
+    this.socket.destroy();
   }
 }

@@ -52,19 +52,13 @@ export class FuseSession {
   private readonly channel: FuseChannel;
   private inFlight = 0;
   private paused = false;
-  readonly ended: Promise<void>;
 
   private constructor(
     fd: number,
     readonly file: string,
     private readonly server: FileServer,
   ) {
-    let tellEnd = (): void => undefined;
-    this.ended = new Promise((resolve) => (tellEnd = resolve));
-    this.channel = new FuseChannel(fd, {
-      onRequest: (bytes) => this.onRequest(bytes),
-      onEnd: () => tellEnd(),
-    });
+    this.channel = new FuseChannel(fd, (bytes) => this.onRequest(bytes));
   }
 
   /** Mounts over `file`, which is made if need be. Rejects with what mount(8) says. */
