@@ -25,6 +25,22 @@ const programs = {
   udrbd: 'src/lab/main.ts',
   simulate: 'src/simulation/main.ts',
 };
+/** Loaded by what needs them: each takes milliseconds, and the daemon needs them all at once anyway. */
+const lazy = ['child_process', 'crypto', 'net', 'os', 'stream', 'stream/promises', 'util', 'url', 'events'];
+const lazyBuiltins = {
+  name: 'lazy-builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: new RegExp(`^(node:)?(${lazy.join('|')})$`) }, ({ path: name, namespace, kind }) =>
+      namespace === 'lazy' || kind !== 'import-statement'
+        ? { path: name, external: true }
+        : { path: name, namespace: 'lazy' },
+    );
+    onLoad({ filter: /./, namespace: 'lazy' }, ({ path: name }) => ({
+      contents: `for (const name of ${JSON.stringify(Object.keys(require(name)))})
+        Object.defineProperty(exports, name, { enumerable: true, get: () => require(${JSON.stringify(name)})[name] });`,
+    }));
+  },
+};
 const vendored = ['chevrotain', 'chalk', 'execa'];
 
 async function build() {
@@ -40,6 +56,7 @@ async function build() {
       minifySyntax: true,
       minifyWhitespace: true,
       sourcemap: false,
+      plugins: name === 'drbdd' || name === 'simulate' ? [] : [lazyBuiltins],
     }),
   );
   for (const name of vendored) {
