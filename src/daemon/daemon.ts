@@ -61,7 +61,7 @@ export class Daemon {
       { directory, nodeName, release },
       {
         onRequest: (request, respond) => handle(host, queue, blockDevices, request, respond),
-        snapshots: (resource) => host.snapshots(resource),
+        snapshots: (scope) => host.snapshots(scope),
       },
     );
     if (control === undefined) return undefined;

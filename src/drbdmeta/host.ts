@@ -45,7 +45,7 @@ async function diskStateInDaemon(
     throw error;
   }
   try {
-    const resources = await client.dump();
+    const resources = await client.dump({ minor });
     const device = resources.flatMap((resource) => resource.devices).find((found) => found.minor === minor);
     const { diskStateName } = await import('../control/contract/states');
     return device === undefined ? undefined : diskStateName(device.info.disk);

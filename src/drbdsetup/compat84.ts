@@ -61,7 +61,7 @@ export async function rememberLegacyOptions(
   const { legacy } = invocation.options;
   if (legacy.length === 0) return;
   const { minor } = invocation.context;
-  for (const { name, devices } of await connection.dump()) {
+  for (const { name, devices } of await connection.dump({ minor })) {
     const device = devices.find((candidate) => candidate.minor === minor);
     if (device === undefined) continue;
     const folder = resourceFolder(invocation.directory, name);

@@ -29,7 +29,7 @@ export function sharedConnections(env: Environment): ControlConnections {
 function shared(client: ControlClient): ControlConnection {
   return {
     request: (request, timeoutMs) => client.request(request, timeoutMs),
-    dump: (resource, timeoutMs) => client.dump(resource, timeoutMs),
+    dump: (scope, timeoutMs) => client.dump(scope, timeoutMs),
     events: (live, reader) => client.events(live, reader),
     close: () => undefined,
   };

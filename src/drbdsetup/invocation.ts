@@ -1,4 +1,5 @@
 // One call of drbdsetup after its command line was understood.
+import { type DumpScope } from '../control/contract/messages';
 import { type ResourceSnapshot } from '../control/contract/snapshot';
 import { type CommandContext } from './context-arguments';
 import { type CommandDefinition } from './command-table';
@@ -34,8 +35,8 @@ export function timesGiven(invocation: Invocation, name: string): number {
 /** The state of one resource or all; a host without daemon has none. */
 export async function dumpState(
   invocation: Invocation,
-  resource?: string,
+  scope?: DumpScope,
 ): Promise<readonly ResourceSnapshot[]> {
   const connection: ControlConnection | undefined = await invocation.connections.connect(false);
-  return connection === undefined ? [] : connection.dump(resource);
+  return connection === undefined ? [] : connection.dump(scope);
 }

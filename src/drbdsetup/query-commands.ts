@@ -41,7 +41,7 @@ export async function theDevice(
   invocation: Invocation,
 ): Promise<{ resource: ResourceSnapshot; device: DeviceSnapshot }> {
   const { minor, objectName } = invocation.context;
-  for (const resource of await dumpState(invocation)) {
+  for (const resource of await dumpState(invocation, { minor })) {
     const device = resource.devices.find((candidate) => candidate.minor === minor);
     if (device !== undefined) return { resource, device };
   }

@@ -28,12 +28,12 @@ export class Host {
     readonly dataActions: DataActions,
   ) {}
 
-  /** State of one resource, or of all in the order of their creation. */
-  snapshots(name?: string): ResourceSnapshot[] {
-    const resources = [...this.resources.values()].filter(
-      (resource) => name === undefined || resource.name === name,
-    );
-    return resources.map(resourceSnapshot);
+  /** State of one resource, by name or by a minor of it, or of all in the order of their creation. */
+  snapshots(scope?: string | { readonly minor: number }): ResourceSnapshot[] {
+    if (scope === undefined) return [...this.resources.values()].map(resourceSnapshot);
+    const resource =
+      typeof scope === 'string' ? this.resources.get(scope) : this.minors.get(scope.minor)?.resource;
+    return resource === undefined ? [] : [resourceSnapshot(resource)];
   }
   /** `subscriber` gets every event from now on; the returned function ends that. */
   subscribe(subscriber: EventSubscriber): () => void {

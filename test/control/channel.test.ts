@@ -121,6 +121,21 @@ describe('dumps', () => {
     expect((await client.dump('r7')).map((snapshot) => snapshot.name)).toEqual(['r7']);
     expect(await client.dump('unknown')).toEqual([]);
   });
+
+  it('may be asked for by a minor', async () => {
+    const scopes: unknown[] = [];
+    await serve({
+      snapshots: (scope) => {
+        scopes.push(scope);
+        return [sampleSnapshot('r0')];
+      },
+    });
+    const client = await open();
+    expect(await client.dump({ minor: 7 })).toHaveLength(1);
+    await client.dump('r0');
+    await client.dump();
+    expect(scopes).toEqual([{ minor: 7 }, 'r0', undefined]);
+  });
 });
 
 class Recorder implements EventReader {

@@ -47,8 +47,14 @@ export class FakeEngine {
       this.requests.push(request);
       return Promise.resolve(this.replies.shift() ?? { code: 101, infoTexts: [], timeoutType: 0 });
     },
-    dump: (resource) =>
-      Promise.resolve(this.snapshots.filter(({ name }) => resource === undefined || name === resource)),
+    dump: (scope) =>
+      Promise.resolve(
+        this.snapshots.filter(({ name, devices }) =>
+          typeof scope === 'object'
+            ? devices.some(({ minor }) => minor === scope.minor)
+            : scope === undefined || name === scope,
+        ),
+      ),
     events: (live, reader) => {
       this.reader = reader;
       setImmediate(() => this.stream(live));

@@ -1,7 +1,12 @@
 // The tools' end of the control socket: pipelined requests, dumps, event streams, starting the daemon on demand.
 import net from 'node:net';
 import { type ControlEvent } from '../contract/events';
-import { CONTRACT_VERSION, MAX_SERVER_MESSAGE, type ServerMessage } from '../contract/messages';
+import {
+  CONTRACT_VERSION,
+  MAX_SERVER_MESSAGE,
+  type DumpScope,
+  type ServerMessage,
+} from '../contract/messages';
 import { type ControlReply, type ControlRequest } from '../contract/requests';
 import { type ResourceSnapshot } from '../contract/snapshot';
 import { ControlError, errorCode, errorMessage } from './control-error';
@@ -74,8 +79,8 @@ export class ControlClient {
   }
 
   /** State of one resource (empty if unknown) or of all. */
-  async dump(resource?: string, timeoutMs = 120_000): Promise<readonly ResourceSnapshot[]> {
-    const which = resource === undefined ? {} : { resource };
+  async dump(scope?: DumpScope, timeoutMs = 120_000): Promise<readonly ResourceSnapshot[]> {
+    const which = typeof scope === 'string' ? { resource: scope } : scope;
     const { parts } = await this.ask((id) => encodeMessage({ type: 'dump', id, ...which }), timeoutMs);
     return parts;
   }

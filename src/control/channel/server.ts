@@ -6,7 +6,12 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import { dumpEvents, type ControlEvent } from '../contract/events';
-import { CONTRACT_VERSION, MAX_CLIENT_MESSAGE, type ServerMessage } from '../contract/messages';
+import {
+  CONTRACT_VERSION,
+  MAX_CLIENT_MESSAGE,
+  type DumpScope,
+  type ServerMessage,
+} from '../contract/messages';
 import { type ControlReply, type ControlRequest } from '../contract/requests';
 import { type ResourceSnapshot } from '../contract/snapshot';
 import { ControlError, errorMessage } from './control-error';
@@ -19,8 +24,8 @@ import { controlSocketPath, ensureRunDirectory, pidFilePath } from './run-direct
 export interface ControlServerCallbacks {
   /** Answers exactly once, now or later, by calling `respond`. */
   onRequest(request: ControlRequest, respond: (reply: ControlReply) => void): void;
-  /** State of the named resource (none if unknown), or of all in the order of their creation. */
-  snapshots(resource?: string): Iterable<ResourceSnapshot>;
+  /** State of one resource (none if unknown), or of all in the order of their creation. */
+  snapshots(scope?: DumpScope): Iterable<ResourceSnapshot>;
 }
 
 export interface ControlServerOptions {
@@ -37,6 +42,10 @@ const MAX_UNANSWERED = 4096;
 
 /** Dumps are written in pieces of about this many characters: one write a message would cost more than its text. */
 const PIECE = 64 * 1024;
+
+function dumpScope(message: { resource?: string; minor?: number }): DumpScope | undefined {
+  return message.minor === undefined ? message.resource : { minor: message.minor };
+}
 
 class Client {
   private live = false;
@@ -139,7 +148,7 @@ class Client {
         this.ask(id, message.request);
         break;
       case 'dump':
-        this.sendDump(message.resource, id, (snapshot) => encodeMessage({ type: 'part', id, snapshot }));
+        this.sendDump(dumpScope(message), id, (snapshot) => encodeMessage({ type: 'part', id, snapshot }));
         break;
       case 'events':
         this.live = message.live;
@@ -155,12 +164,12 @@ class Client {
   }
 
   private sendDump(
-    resource: string | undefined,
+    scope: DumpScope | undefined,
     id: number,
     encode: (snapshot: ResourceSnapshot) => string,
   ): void {
     let piece = '';
-    for (const snapshot of this.callbacks.snapshots(resource)) {
+    for (const snapshot of this.callbacks.snapshots(scope)) {
       piece += encode(snapshot);
       if (piece.length < PIECE) continue;
       this.socket.write(piece);

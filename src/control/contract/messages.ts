@@ -13,10 +13,13 @@ export const CONTRACT_VERSION = 1;
 export const MAX_CLIENT_MESSAGE = 64 * 1024;
 export const MAX_SERVER_MESSAGE = 16 * 1024 * 1024;
 
+/** Which resources a dump is about: a name, or the one with a minor. */
+export type DumpScope = string | { readonly minor: number };
+
 export type ClientMessage =
   | { readonly type: 'request'; readonly id: number; readonly request: ControlRequest }
-  /** State of one resource, or of all: answered by `part` messages and a `dump-end`. */
-  | { readonly type: 'dump'; readonly id: number; readonly resource?: string }
+  /** State of one resource (by name or a minor of it), or of all: answered by `part` messages and a `dump-end`. */
+  | { readonly type: 'dump'; readonly id: number; readonly resource?: string; readonly minor?: number }
   /**
    * State as `exists` events and a `dump-end`; with `live` followed by every later event, without a gap. May be
    * sent again on the same connection for a fresh dump.

@@ -145,7 +145,7 @@ export const clientMessageSchema: Schema = {
   title: 'Message to the daemon',
   ...tagged('type', {
     request: { id: count, request: ref('request') },
-    dump: { id: count, 'resource?': text },
+    dump: { id: count, 'resource?': text, 'minor?': count },
     events: { id: count, live: flag },
   }),
   definitions: { ...optionDefinitions, request: tagged('command', requests) },
