@@ -39,11 +39,14 @@ function output(bytes: Uint8Array): void {
   if (pendingBytes >= SPILL) flushOutput();
 }
 
+/** Memory devices (major 1), such as /dev/null; asking Node about those would load its stream layer for nothing. */
+const MEMORY_DEVICES = 1;
+
 function isTerminal(fd: number): boolean {
   try {
-    return (
-      fs.fstatSync(fd).isCharacterDevice() && (require('node:tty') as typeof import('node:tty')).isatty(fd)
-    );
+    const stat = fs.fstatSync(fd);
+    if (!stat.isCharacterDevice() || Math.floor(stat.rdev / 256) === MEMORY_DEVICES) return false;
+    return (require('node:tty') as typeof import('node:tty')).isatty(fd);
   } catch {
     return false;
   }
