@@ -5,8 +5,12 @@ import { DeviceNode } from './device-node';
 import { detachLoop, loopsBelow } from './loop-device';
 import { runProgram } from './run-program';
 
-/** Where FUSE files are, below the run directory. Their names must not look like those of devices (openers.ts). */
-export const fileDirectory = (runDirectory: string): string => path.join(runDirectory, 'block');
+/**
+ * Where FUSE files are, below the run directory, as the kernel shows it: without symbolic links. The files' names must
+ * not look like those of devices (openers.ts).
+ */
+export const fileDirectory = (runDirectory: string): string =>
+  path.join(fs.realpathSync(runDirectory), 'block');
 export const fuseFile = (runDirectory: string, minor: number): string =>
   path.join(fileDirectory(runDirectory), `minor-${minor}`);
 
