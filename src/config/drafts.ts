@@ -280,18 +280,29 @@ export function newPeerDevice(vnr: number, implicit: boolean, origin: Origin): P
   return { vnr, implicit, origin, options: [], peerVolume: undefined };
 }
 
+/** What has volumes: a resource or a host. */
+export interface VolumeHolder {
+  volumes: VolumeDraft[];
+}
+
 /** Inserts by ascending volume number, behind equal ones. */
-export function insertByNumber<T extends { readonly vnr: number }>(list: T[], item: T): T {
+export function insertVolume(holder: VolumeHolder, volume: VolumeDraft): VolumeDraft {
+  const list = holder.volumes;
+  if (list.length === 0) {
+    // Growing an empty array would reserve room for many; most hosts have one volume.
+    holder.volumes = [volume];
+    return volume;
+  }
   let at = list.length;
   for (
     let previous = list[at - 1];
-    previous !== undefined && previous.vnr > item.vnr;
+    previous !== undefined && previous.vnr > volume.vnr;
     previous = list[at - 1]
   ) {
     at--;
   }
-  list.splice(at, 0, item);
-  return item;
+  list.splice(at, 0, volume);
+  return volume;
 }
 
 /** The text form of an address in messages: `ipv4:10.0.0.1:7789`. */

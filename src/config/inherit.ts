@@ -152,8 +152,12 @@ export function inheritOptions(config: ConfigDraft, report: Reporter): void {
     const source = resource.template?.options ?? config.common?.options;
     if (source !== undefined) inheritSections(heir, source, resource);
     inheritVolumes(heir, resource);
+    const [only, second] = resource.options.net;
     for (const connection of resource.connections) {
-      heir.pass('show_net_options', resource.options.net, connection.netOptions);
+      // An array made with its one member is smaller than one that grew.
+      if (only !== undefined && second === undefined && connection.netOptions.length === 0)
+        connection.netOptions = [inheritedCopy(only)];
+      else heir.pass('show_net_options', resource.options.net, connection.netOptions);
     }
     for (const connection of resource.connections) inheritProxies(heir, resource, connection);
     for (const connection of resource.connections) inheritPeerDevices(heir, connection);

@@ -181,7 +181,7 @@ export function readMesh(reading: Reading, node: MeshNode, resource: ResourceDra
   for (const item of node.items) {
     switch (item.kind) {
       case 'mesh-hosts':
-        mesh.hosts.push(...item.names.map(textOf));
+        mesh.hosts = [...mesh.hosts, ...item.names.map(textOf)];
         break;
       case 'options':
         if (mesh.netOptions.length > 0) {

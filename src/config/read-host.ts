@@ -60,7 +60,7 @@ function claimNames(reading: Reading, resource: ResourceDraft, host: HostDraft):
 }
 
 function readItem(reading: Reading, item: HostItem, resource: ResourceDraft, host: HostDraft): void {
-  const owner = { volumes: host.volumes, host };
+  const owner = { holder: host, host };
   // Statements of a stacked section do not count as such (config-language.md 5).
   if (item.kind !== 'error' && host.kind !== 'stacked') reading.statement = lineOf(item.keyword);
   switch (item.kind) {

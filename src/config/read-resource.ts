@@ -150,7 +150,7 @@ function readProtocol(reading: Reading, node: ProtocolNode, resource: ResourceDr
 }
 
 function readItem(reading: Reading, item: ResourceItem, resource: ResourceDraft): void {
-  const owner = { volumes: resource.volumes, host: undefined };
+  const owner = { holder: resource, host: undefined };
   if (item.kind !== 'error') reading.statement = lineOf(item.keyword);
   switch (item.kind) {
     case 'protocol':

@@ -6,7 +6,8 @@ import {
   type OptionsNode,
   type VolumeNode,
 } from '../language/tree';
-import { type HostDraft, insertByNumber, newVolume, type VolumeDraft } from './drafts';
+import { type HostDraft, insertVolume, newVolume, type VolumeDraft, type VolumeHolder } from './drafts';
+import { type Origin } from './model';
 import { bareInteger } from './read-address';
 import { listedRules, readOptions } from './read-options';
 import { lineOrigin, type Reading, statementOrigin, tokenOrigin } from './reading';
@@ -16,19 +17,16 @@ import { reportSyntaxError } from './syntax-errors';
 
 /** Where a volume statement stands: in a resource (no host) or in a host section. */
 export interface VolumeOwner {
-  readonly volumes: VolumeDraft[];
+  readonly holder: VolumeHolder;
   readonly host: HostDraft | undefined;
 }
 
 /** The volume that statements directly in a resource or host section mean (config-language.md 7.4). */
 export function implicitVolume(reading: Reading, owner: VolumeOwner, token: Token): VolumeDraft {
-  const first = owner.volumes[0];
-  if (first === undefined) {
-    const volume = newVolume(0, true);
-    owner.volumes.push(volume);
-    return volume;
-  }
-  if (!first.implicit || owner.volumes.length > 1) {
+  const { volumes } = owner.holder;
+  const first = volumes[0];
+  if (first === undefined) return insertVolume(owner.holder, newVolume(0, true));
+  if (!first.implicit || volumes.length > 1) {
     const origin = statementOrigin(reading);
     reading.report.error(
       'mixed-volumes',
@@ -47,11 +45,15 @@ function deviceNumber(name: string): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
+function statementPlace(reading: Reading): { readonly origin: Origin; readonly place: string } {
+  const origin = statementOrigin(reading);
+  return { origin, place: `${origin.display}:${origin.line}: ` };
+}
+
 /** The checks of 7.4 on `device NAME [minor N];`; gives the minor number. */
 function minorFor(reading: Reading, node: DeviceNode, name: string, local: boolean): number | undefined {
-  const origin = statementOrigin(reading);
-  const place = `${origin.display}:${origin.line}: `;
   if (local && !name.startsWith(DEVICE_PREFIX)) {
+    const { origin, place } = statementPlace(reading);
     reading.report.error(
       'device-name',
       origin,
@@ -63,6 +65,7 @@ function minorFor(reading: Reading, node: DeviceNode, name: string, local: boole
   if (node.minor === undefined) {
     const minor = deviceNumber(name) ?? reading.minorOfDevice(name);
     if (minor === undefined) {
+      const { origin, place } = statementPlace(reading);
       reading.report.error(
         'device-minor',
         origin,
@@ -78,11 +81,11 @@ function minorFor(reading: Reading, node: DeviceNode, name: string, local: boole
 }
 
 function checkMinorAgainstName(reading: Reading, node: DeviceNode, name: string, minor: number): void {
-  const origin = statementOrigin(reading);
-  const place = `${origin.display}:${origin.line}: `;
   const rest = name.startsWith(DEVICE_PREFIX) ? name.slice(DEVICE_PREFIX.length) : undefined;
-  if (rest !== undefined && /^\d+$/.test(rest)) {
-    if (Number(rest) === minor) return;
+  const isNumber = rest !== undefined && /^\d+$/.test(rest);
+  if (isNumber && Number(rest) === minor) return;
+  const { origin, place } = statementPlace(reading);
+  if (isNumber) {
     reading.report.error(
       'device-minor',
       origin,
@@ -206,7 +209,7 @@ export function readVolumeOptions(reading: Reading, node: OptionsNode, volume: V
 
 /** `volume N { }` in a resource or a host section. */
 export function readVolume(reading: Reading, node: VolumeNode, owner: VolumeOwner): void {
-  const volume = insertByNumber(owner.volumes, newVolume(bareInteger(node.number), false));
+  const volume = insertVolume(owner.holder, newVolume(bareInteger(node.number), false));
   for (const item of node.items) {
     switch (item.kind) {
       case 'options':

@@ -35,11 +35,15 @@ export function tokenOrigin(reading: Reading, token: Token): Origin {
   return lineOrigin(reading, lineOf(token));
 }
 
-let last: Origin = { file: '', display: '', line: 0 };
+const RECENT = 64;
+const recent = new Array<Origin>(RECENT).fill({ file: '', display: '', line: -1 });
 
-/** Most statements of a line share one object: there are many of them in a big configuration. */
+/** Statements of a line share one object: there are many of them in a big configuration. */
 export function lineOrigin(reading: Reading, line: number): Origin {
   const { file, display } = reading.source;
-  if (last.line !== line || last.file !== file || last.display !== display) last = { file, display, line };
-  return last;
+  const known = recent[line % RECENT];
+  if (known?.line === line && known.file === file && known.display === display) return known;
+  const origin = { file, display, line };
+  recent[line % RECENT] = origin;
+  return origin;
 }

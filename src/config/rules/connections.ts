@@ -48,7 +48,7 @@ function implicitConnection(origin: Origin, a: PathEndDraft, b: PathEndDraft): C
   const connection = newConnection(origin, true);
   const path = newPath(origin, true);
   path.ends = [a, b];
-  connection.paths.push(path);
+  connection.paths = [path];
   return connection;
 }
 
@@ -194,7 +194,9 @@ function addPeerDevices(connection: ConnectionDraft): void {
   const host = connection.paths[0]?.ends[0]?.host;
   for (const volume of host?.volumes ?? []) {
     if (connection.peerDevices.some((device) => device.vnr === volume.vnr)) continue;
-    connection.peerDevices.push(newPeerDevice(volume.vnr, true, connection.origin));
+    const device = newPeerDevice(volume.vnr, true, connection.origin);
+    if (connection.peerDevices.length === 0) connection.peerDevices = [device];
+    else connection.peerDevices.push(device);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type HostDraft, insertByNumber, newVolume, type ResourceDraft, type VolumeDraft } from '../drafts';
+import { type HostDraft, insertVolume, newVolume, type ResourceDraft, type VolumeDraft } from '../drafts';
 import { type Origin } from '../model';
 import { type Checking, hostNames, resourcePlace, type Rule } from './rule';
 
@@ -35,7 +35,7 @@ function copyVolume({ keys }: Checking, from: VolumeDraft, to: VolumeDraft, host
 
 /** A volume made for a host remembers the resource's statements; one that was written there does not. */
 function newHostVolume(host: HostDraft, from: VolumeDraft): VolumeDraft {
-  const volume = insertByNumber(host.volumes, newVolume(from.vnr, from.implicit));
+  const volume = insertVolume(host, newVolume(from.vnr, from.implicit));
   volume.deviceStatement = from.deviceStatement;
   volume.diskStatement = from.diskStatement;
   volume.metaDiskStatement = from.metaDiskStatement;
