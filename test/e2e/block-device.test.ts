@@ -6,6 +6,8 @@ import path from 'node:path';
 import { whatIsMissing } from '../../src/daemon/block-device/block-device-settings';
 import { findProgram } from '../../src/daemon/block-device/run-program';
 import { loopsBelow } from '../../src/daemon/block-device/loop-device';
+import { removeStaleDevices } from '../../src/daemon/block-device/stale-devices';
+import { stopDaemons } from '../../src/lab/daemons';
 import { makeReady } from '../../src/lab/ready-cluster';
 import { Cluster, until } from './cluster';
 
@@ -59,6 +61,10 @@ function unmountAll(directory: string): void {
 }
 async function end(cluster: Cluster): Promise<void> {
   unmountAll(cluster.lab.directory);
+  await stopDaemons(cluster.lab.hosts);
+  // After a daemon that died there is no successor.
+  for (const [index, { runDirectory }] of cluster.lab.hosts.entries())
+    await removeStaleDevices(runDirectory, deviceDirectory(cluster, index));
   await cluster.destroy();
 }
 /** What a host must not leave behind. */
