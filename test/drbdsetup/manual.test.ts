@@ -23,7 +23,7 @@ describe('man/drbdsetup.8', () => {
   });
 
   const groff = spawnSync('groff', ['--version']).status === 0;
-  if (!groff) process.stderr.write('skipped: no groff, the manual page was not formatted\n');
+  if (!groff) process.stderr.write('SKIPPED: no groff, the manual page was not formatted\n');
   (groff ? it : it.skip)('is formatted without a warning', () => {
     const { stderr, status } = spawnSync('groff', ['-man', '-ww', '-z', '-Tutf8', 'man/drbdsetup.8'], {
       cwd: root,

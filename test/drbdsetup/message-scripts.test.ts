@@ -92,7 +92,7 @@ async function outputOf(folder: string, { command }: ScriptCase): Promise<string
 const folder = process.env.DRBD_UTILS_TESTS;
 if (folder === undefined) {
   process.stderr.write(
-    "skipped: DRBD_UTILS_TESTS is not set, drbd-utils' own 29 message scripts were not run\n",
+    "SKIPPED: DRBD_UTILS_TESTS is not set, drbd-utils' own 29 message scripts were not run\n",
   );
 }
 (folder === undefined ? describe.skip : describe)("drbd-utils' own message scripts", () => {

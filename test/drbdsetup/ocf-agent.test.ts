@@ -11,7 +11,7 @@ const agent = '/usr/lib/ocf/resource.d/linbit/drbd';
 const functions = process.env.OCF_FUNCTIONS_DIR ?? '/usr/lib/ocf/lib/heartbeat';
 const possible =
   TwoHosts.possible && fs.existsSync(agent) && fs.existsSync(path.join(functions, 'ocf-shellfuncs'));
-if (!possible) process.stderr.write('skipped: no ocf:linbit:drbd or no ocf-shellfuncs (resource-agents)\n');
+if (!possible) process.stderr.write('SKIPPED: no ocf:linbit:drbd or no ocf-shellfuncs (resource-agents)\n');
 
 /** bash's test: /proc/drbd is there, and a device node for every minor the daemon has. */
 const testStandIn = `test() {
@@ -47,7 +47,7 @@ const [success, notRunning, runningMaster, notConfigured] = [0, 7, 8, 6];
     expect(pair.adm('alpha', 'primary', '--force', 'r0').status).toBe(0);
     await until('the sync', () => pair.adm('alpha', 'dstate', 'r0').stdout === 'UpToDate/UpToDate\n');
     for (const host of hosts) expect(pair.adm(host, 'down', 'r0').status).toBe(0);
-  }, 90_000);
+  }, 240_000);
   afterAll(() => pair.remove());
 
   function ocf(host: Host, action: string, extra: NodeJS.ProcessEnv = {}): Answer {
@@ -79,7 +79,7 @@ const [success, notRunning, runningMaster, notConfigured] = [0, 7, 8, 6];
       expect(ocf(host, 'monitor', regular)).toMatchObject({ status: success });
     }
     await until('the connection', () => pair.adm('alpha', 'cstate', 'r0').stdout === 'Connected\n');
-  }, 60_000);
+  }, 240_000);
 
   it('promotes where there is data, and monitors the two roles apart', async () => {
     await until('the data', () => pair.adm('alpha', 'dstate', 'r0').stdout === 'UpToDate/UpToDate\n');
@@ -92,7 +92,7 @@ const [success, notRunning, runningMaster, notConfigured] = [0, 7, 8, 6];
     };
     expect(ocf('beta', 'notify', notify)).toMatchObject({ status: success });
     expect(fs.readFileSync(log, 'utf8')).toMatch(/crm_master -Q -l reboot -v 10000/);
-  }, 90_000);
+  }, 240_000);
 
   it('demotes and stops', () => {
     expect(ocf('alpha', 'demote')).toMatchObject({ status: success });
@@ -102,12 +102,12 @@ const [success, notRunning, runningMaster, notConfigured] = [0, 7, 8, 6];
       expect(ocf(host, 'monitor')).toMatchObject({ status: notRunning });
       expect(pair.run(host, 'drbdsetup', 'status').stdout).toBe('# No currently configured DRBD found.\n');
     }
-  }, 60_000);
+  }, 240_000);
 
   it('refuses a resource that is not configured', () => {
     expect(ocf('alpha', 'start', { OCF_RESKEY_drbd_resource: 'nosuch' }).status).toBeGreaterThan(success);
     expect([5, notConfigured]).toContain(
       ocf('alpha', 'validate-all', { OCF_RESKEY_drbd_resource: 'nosuch' }).status,
     );
-  }, 60_000);
+  }, 240_000);
 });

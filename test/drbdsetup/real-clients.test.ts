@@ -6,13 +6,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { hosts, TwoHosts, until, type Answer } from './two-hosts';
 
-if (!TwoHosts.possible) process.stderr.write('skipped: no /usr/sbin/drbdadm, no real client was run\n');
+if (!TwoHosts.possible) process.stderr.write('SKIPPED: no /usr/sbin/drbdadm, no real client was run\n');
 
 (TwoHosts.possible ? describe : describe.skip)('unmodified clients of DRBD 9.22', () => {
   let pair: TwoHosts;
   beforeAll(() => {
     pair = new TwoHosts(17_000 + (process.pid % 10_000));
-  }, 60_000);
+  }, 240_000);
   afterAll(() => pair.remove());
 
   it('drbdadm brings two hosts up, promotes one and finds nothing to adjust', async () => {
@@ -31,7 +31,7 @@ if (!TwoHosts.possible) process.stderr.write('skipped: no /usr/sbin/drbdadm, no 
       expect(pair.adm(host, '-d', 'adjust', 'r0')).toMatchObject({ status: 0, stdout: '' });
     expect(pair.adm('beta', 'primary', 'r0').status).toBe(11);
     expect(pair.adm('alpha', 'get-gi', 'r0').stdout).toMatch(/^[0-9A-F]{16}:0{16}:/);
-  }, 90_000);
+  }, 240_000);
 
   it('drbdadm adjust carries a changed option over', () => {
     const text = fs.readFileSync(pair.configuration, 'utf8');
@@ -45,10 +45,10 @@ if (!TwoHosts.possible) process.stderr.write('skipped: no /usr/sbin/drbdadm, no 
       expect(pair.adm(host, 'adjust', 'r0').status).toBe(0);
       expect(pair.adm(host, '-d', 'adjust', 'r0').stdout).toBe('');
     }
-  }, 60_000);
+  }, 240_000);
 
   const tmux = spawnSync('tmux', ['-V']).status === 0 && fs.existsSync('/usr/sbin/drbdmon');
-  if (!tmux) process.stderr.write('skipped: no tmux or no drbdmon\n');
+  if (!tmux) process.stderr.write('SKIPPED: no tmux or no drbdmon\n');
   (tmux ? it : it.skip)(
     'drbdmon shows the resource and reacts to a change of role',
     async () => {
@@ -66,7 +66,7 @@ if (!TwoHosts.possible) process.stderr.write('skipped: no /usr/sbin/drbdadm, no 
         pair.run('alpha', 'tmux', ...server, 'kill-server');
       }
     },
-    60_000,
+    240_000,
   );
 
   const waitPromotable = '/lib/drbd/scripts/drbd-wait-promotable.sh';
@@ -74,7 +74,7 @@ if (!TwoHosts.possible) process.stderr.write('skipped: no /usr/sbin/drbdadm, no 
   const mayMount = spawnSync('unshare', ['-m', 'true']).status === 0;
   const haveScripts = mayMount && [waitPromotable, shim].every((script) => fs.existsSync(script));
   if (!haveScripts)
-    process.stderr.write('skipped: no service scripts of drbd-utils, or no mount namespaces\n');
+    process.stderr.write('SKIPPED: no service scripts of drbd-utils, or no mount namespaces\n');
   (haveScripts ? it : it.skip)(
     'the service scripts of systemd promote, demote and wait',
     () => {
@@ -100,7 +100,7 @@ if (!TwoHosts.possible) process.stderr.write('skipped: no /usr/sbin/drbdadm, no 
       expect(pair.adm('alpha', 'role', 'r0').stdout).toBe('Primary\n');
       expect(shimmed('down', 'nosuch')).toMatchObject({ status: 0 });
     },
-    60_000,
+    240_000,
   );
 
   it('drbdadm disconnects, reconnects and takes the resource down', async () => {
@@ -114,5 +114,5 @@ if (!TwoHosts.possible) process.stderr.write('skipped: no /usr/sbin/drbdadm, no 
       expect(pair.adm(host, 'down', 'r0').status).toBe(0);
       expect(pair.run(host, 'drbdsetup', 'status').stdout).toBe('# No currently configured DRBD found.\n');
     }
-  }, 60_000);
+  }, 240_000);
 });

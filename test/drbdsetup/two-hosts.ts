@@ -21,9 +21,9 @@ export interface Answer {
   readonly stderr: string;
 }
 
-/** Waits for a condition, at most 20 s. */
+/** Waits for a condition, at most 60 s: CI shares two cores. */
 export async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -81,7 +81,7 @@ export class TwoHosts {
       argv0: path.basename(program),
       env: { ...this.environment(host), ...extra },
       encoding: 'utf8',
-      timeout: 30_000,
+      timeout: 90_000,
     });
     return { status, stdout, stderr };
   }

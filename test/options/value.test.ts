@@ -130,7 +130,7 @@ describe('the verdict of the real drbdadm 9.22', () => {
   const cases = verdicts.flatMap(([section, id, values]) => values.map((value) => ({ section, id, value })));
 
   const present = fs.existsSync('/usr/sbin/drbdadm');
-  if (!present) process.stderr.write(`skipped: no /usr/sbin/drbdadm, ${cases.length} values not compared\n`);
+  if (!present) process.stderr.write(`SKIPPED: no /usr/sbin/drbdadm, ${cases.length} values not compared\n`);
 
   (present ? it : it.skip)('is ours for every value', () => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'udrbd-values-'));
