@@ -8,6 +8,7 @@ import { type BackingDevice } from '../data/backing-device';
 import { type AttachFailure } from '../data/open-backing';
 import { type Device, type Resource } from '../objects';
 import { logLine } from '../state/object-log';
+import { sameUuid } from '../state/data-trust';
 import { afterDeferred, changeState } from '../state/transaction';
 import { whenStateChanges } from '../state/waiters';
 import { changeClusterWide } from '../twopc/coordinator';
@@ -135,14 +136,21 @@ function adoptMetadata(device: Device, backing: BackingDevice): AttachFailure | 
   const onlyMember = superblock.members === nodeBit(resource.nodeId);
   device.restoreQuorum =
     onlyMember && (flags & DeviceFlag.HAVE_QUORUM) !== 0 && (flags & DeviceFlag.WAS_UP_TO_DATE) !== 0;
-  const wasPrimary = (flags & DeviceFlag.CRASHED_PRIMARY) !== 0;
-  const continues =
-    (resource.now.role === Role.Primary && resource.now.suspNoData) ||
-    device.exposedUuid !== 0n ||
-    device.newCurrentUuidOwed;
-  device.crashedPrimary = wasPrimary && !continues;
+  device.crashedPrimary = (flags & DeviceFlag.CRASHED_PRIMARY) !== 0 && !continuesItsRun(device, backing);
   device.primaryLostQuorum = (flags & DeviceFlag.PRIMARY_LOST_QUORUM) !== 0;
   return undefined;
+}
+
+/**
+ * Whether the Primary that the meta-data tells of still runs and its peers followed it all along (9.1). An exposed
+ * generation without a peer that holds it is left over: nobody but this disk may have the last writes.
+ */
+function continuesItsRun(device: Device, backing: BackingDevice): boolean {
+  const { now } = device.resource;
+  if ((now.role === Role.Primary && now.suspNoData) || device.newCurrentUuidOwed) return true;
+  if (device.exposedUuid === 0n) return false;
+  const held = device.peerDevices.some((peer) => peer.now.pdsk === DiskState.UpToDate);
+  return held || !sameUuid(device.exposedUuid, backing.superblock.currentUuid);
 }
 
 /** What a crash or a set flag demands before the disk may be used (engine.md 9.1). */
@@ -170,6 +178,7 @@ function afterRecovery(device: Device, backing: BackingDevice): void {
 
 function negotiate(device: Device, answer: Answer): void {
   const { resource } = device;
+  const wasPrimary = ((device.backing?.superblock.flags ?? 0) & DeviceFlag.CRASHED_PRIMARY) !== 0;
   changeClusterWide(
     resource,
     {
@@ -192,6 +201,9 @@ function negotiate(device: Device, answer: Answer): void {
             : infoTexts[0];
         return abandon(device, backing, code, info, answer);
       }
+      // The peers that held the data may have gone while the cluster was asked.
+      if (wasPrimary && backing !== undefined && !continuesItsRun(device, backing))
+        device.crashedPrimary = true;
       whenNegotiated(device, resource, answer);
     },
   );

@@ -113,6 +113,16 @@ function compare(view: View): Decision {
   });
 }
 
+/**
+ * What the peer compares with: what we last told it. A peer that attaches is told once more after this comparison
+ * (engine.md 2.6 step 4d), and until then a resync may have settled our crash.
+ */
+function ownUuidFlags(peerDevice: PeerDevice, attach: boolean): bigint {
+  const { device, announcedUuidFlags } = peerDevice;
+  const settled = attach && device.now.disk > DiskState.Negotiating && !device.crashedPrimary;
+  return settled ? announcedUuidFlags & ~UUID_FLAG.CRASHED_PRIMARY : announcedUuidFlags;
+}
+
 function makeView(
   peerDevice: PeerDevice,
   peerDisk: DiskState,
@@ -124,7 +134,7 @@ function makeView(
   if (superblock === undefined || uuids === undefined) return undefined;
   const node = committedDevice(device);
   const { disk } = device.now;
-  const ownFlags = peerDevice.announcedUuidFlags;
+  const ownFlags = ownUuidFlags(peerDevice, attach);
   return {
     peerDevice,
     self: {
