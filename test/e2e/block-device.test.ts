@@ -146,7 +146,15 @@ onMachine(
         '--size=8M',
         '--rw=randwrite',
       ];
-      sh('fio', '--name=t', `--filename=${node}`, ...job, '--verify=crc32c', '--do_verify=1');
+      sh(
+        'fio',
+        '--name=t',
+        `--filename=${node}`,
+        ...job,
+        '--verify=crc32c',
+        '--do_verify=1',
+        '--verify_state_save=0',
+      );
       sh('blkdiscard', '-z', '-o', String(4 * MiB), '-l', String(MiB), node);
       const zeroed = Buffer.alloc(MiB, 1);
       const reader = fs.openSync(node, 'r');

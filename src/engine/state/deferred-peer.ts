@@ -203,7 +203,14 @@ function rotateAfterDiskLoss(change: StateChange, node: DeviceChange, peer: Peer
     node.old.disk > DiskState.Failed &&
     node.new.disk === DiskState.Failed &&
     change.new.role === Role.Primary;
-  if ((peerFailed || ownFailed) && !device.writingNewCurrentUuid) settleOwedCurrentUuid(device);
+  // Writes that the peer no longer gets complete without another write that would make the generation.
+  const { Detaching, Diskless, UpToDate } = DiskState;
+  const peerLeft =
+    (peer.old.pdsk === UpToDate || peer.old.pdsk === Detaching) &&
+    (peer.new.pdsk === Detaching || peer.new.pdsk === Diskless) &&
+    device.resource.host.dataActions.hasWritesInTransferLog(device.resource);
+  const lost = peerFailed || ownFailed || peerLeft;
+  if (lost && !device.writingNewCurrentUuid) settleOwedCurrentUuid(device);
 }
 
 /** o. */
