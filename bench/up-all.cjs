@@ -1,7 +1,8 @@
 'use strict';
 // `drbdadm up all` of many resources: ours with its in-process back ends and an answering daemon, against the real
 // drbdadm with /bin/true in place of drbdsetup and drbdmeta (P7).
-// node bench/up-all.cjs [resources] [rounds]   (build first)
+// node bench/up-all.cjs [resources] [rounds] [folder]   (build first; the folder of the disks is in memory by default, for
+// the real tool's back ends do no I/O here)
 const { spawnSync } = require('node:child_process');
 const { performance } = require('node:perf_hooks');
 const fs = require('node:fs');
@@ -11,7 +12,8 @@ const path = require('node:path');
 const root = path.dirname(__dirname);
 const count = Number(process.argv[2] ?? 100);
 const rounds = Number(process.argv[3] ?? 5);
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'udrbd-up-'));
+const memory = fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir();
+const folder = fs.mkdtempSync(path.join(process.argv[4] ?? memory, 'udrbd-up-'));
 const configuration = path.join(folder, 'drbd.conf');
 const runDirectory = path.join(folder, 'run');
 const env = {

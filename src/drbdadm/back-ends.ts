@@ -1,5 +1,6 @@
 /** How back ends are run: in this process when they are our own, as programs otherwise (design.md sections 2, 7). */
 import { type BackEndCall, type ErrorOutput } from './plan';
+import { type TextOutput } from './text-output';
 
 /** What became of a call. */
 export interface CallResult {
@@ -19,6 +20,8 @@ export interface RunSettings {
   readonly seconds: number;
   /** Keep standard output instead of showing it. */
   readonly holdOutput?: boolean;
+  /** Where a back end in this process writes; the program's own streams by default. */
+  readonly output?: TextOutput;
 }
 
 /** Runs one call. */
@@ -75,8 +78,9 @@ export async function runInProcess(
   io: Omit<InProcessIo, 'programName'>,
 ): Promise<CallResult> {
   let held = '';
+  const shown = settings.output ?? io;
   const stderr = (text: string): void => {
-    if (settings.errors === 'shown') io.stderr(text);
+    if (settings.errors === 'shown') shown.stderr(text);
     else if (settings.errors === 'held') held += text;
   };
   const env = callEnvironment(io.env, call.environment);
@@ -84,7 +88,7 @@ export async function runInProcess(
   let output = '';
   const stdout = (text: string): void => {
     if (settings.holdOutput === true) output += text;
-    else io.stdout(text);
+    else shown.stdout(text);
   };
   const { stdin, readLine } = io;
   const work = tool(decodeWords(call.words), {

@@ -4,9 +4,12 @@ import { PlanPrinter } from './print-plan';
 import { ProgramEnd } from './program-end';
 import { runDeferred } from './run-deferred';
 import { type RunSettings, StepRunner } from './run-steps';
+import { type TextOutput } from './text-output';
 
 export interface ExecutionSettings extends RunSettings {
   readonly dryRun: boolean;
+  /** Scheduled work of different resources may be done at the same time. */
+  readonly together: boolean;
 }
 
 type DoSteps = (steps: readonly Step[]) => number | Promise<number>;
@@ -22,6 +25,10 @@ async function doGroup(group: Group, plan: Plan, doSteps: DoSteps, settings: Run
   return code;
 }
 
+function speakingTo(output: TextOutput, settings: RunSettings): RunSettings {
+  return { ...settings, output, run: (call, how) => settings.run(call, { ...how, output }) };
+}
+
 /** Does everything; the result is drbdadm's exit code. */
 export async function executePlan(plan: Plan, settings: ExecutionSettings): Promise<number> {
   const runner = new StepRunner(settings);
@@ -30,8 +37,11 @@ export async function executePlan(plan: Plan, settings: ExecutionSettings): Prom
   try {
     let code = 0;
     for (const group of plan.groups) code = Math.max(code, await doGroup(group, plan, doSteps, settings));
-    const perform = (entry: DeferredEntry): number | Promise<number> => doSteps(entry.steps);
-    return Math.max(code, await runDeferred(plan, runner, settings.output, perform));
+    const together = settings.together && !settings.dryRun;
+    const perform = (entry: DeferredEntry, output: TextOutput): number | Promise<number> =>
+      together ? new StepRunner(speakingTo(output, settings)).steps(entry.steps) : doSteps(entry.steps);
+    const mode = together ? { quiet: false, together } : Object.assign(runner, { together });
+    return Math.max(code, await runDeferred(plan, mode, settings.output, perform));
   } catch (error) {
     if (error instanceof ProgramEnd) return error.code;
     throw error;

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { type InProcessTool } from './back-ends';
+import { type Host } from '../drbdmeta/host';
 import { type Tool } from './plan';
 
 function isExecutable(file: string): boolean {
@@ -58,5 +59,27 @@ export function ownTool(
           stdout: (text) => io.stdout(toBytes(text)),
           stderr: (text) => io.stderr(toBytes(text)),
         })
-    : async (words, io) => (await import('../drbdmeta/run')).runDrbdmeta(words, io);
+    : async (words, io) =>
+        (await import('../drbdmeta/run')).runDrbdmeta(words, { ...io, host: await hostOfCalls(io.env) });
+}
+
+/** drbdmeta's view of this host, which asks the daemon over the connection that drbdsetup's calls use. */
+async function hostOfCalls(env: NodeJS.ProcessEnv): Promise<Host> {
+  const [{ realHost }, { sharedConnections }] = await Promise.all([
+    import('../drbdmeta/host'),
+    import('../drbdsetup/connections'),
+  ]);
+  return realHost(env, () => sharedConnections(env).connect(false));
+}
+
+/** Looks for each tool once: nothing is installed while a command runs. */
+export function ownTools(
+  searchPath: string | undefined,
+  ownDirectory: string,
+): (tool: Tool) => InProcessTool | undefined {
+  const found = new Map<Tool, InProcessTool | undefined>();
+  return (tool) => {
+    if (!found.has(tool)) found.set(tool, ownTool(tool, searchPath, ownDirectory));
+    return found.get(tool);
+  };
 }

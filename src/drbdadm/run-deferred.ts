@@ -1,4 +1,5 @@
 /** Runs what `up` and `adjust` have scheduled, stage by stage across all resources (drbdadm.md sections 10, 11.4). */
+import { runTogether } from './run-together';
 import { type TextOutput } from './text-output';
 import { type DeferredEntry, type Plan, type Stage, stages } from './plan';
 
@@ -72,9 +73,13 @@ interface DeferredRun {
   readonly finished: Uint8Array;
   done: number;
   readonly failedResources: Set<string>;
-  readonly perform: (entry: DeferredEntry) => number | Promise<number>;
+  readonly perform: Perform;
+  readonly together: boolean;
   failures: number;
 }
+
+/** Does the work of an entry, which says what it has to say to `output`. */
+export type Perform = (entry: DeferredEntry, output: TextOutput) => number | Promise<number>;
 
 /** True if the entry may run now: what it depends on has run, was cancelled or was skipped. */
 function isReady(run: DeferredRun, entry: DeferredEntry): boolean {
@@ -91,31 +96,45 @@ function finish(run: DeferredRun, entry: DeferredEntry, code: number): void {
 }
 
 /** Starts an entry; a promise only if it has to be waited for. */
-function runEntry(run: DeferredRun, entry: DeferredEntry): void | Promise<void> {
-  run.finished[entry.id] = 1;
-  run.done += 1;
+function runEntry(run: DeferredRun, entry: DeferredEntry, output: TextOutput): void | Promise<void> {
   if (run.failedResources.has(entry.resource)) {
     if (run.progress !== undefined) run.progress.skipped(entry.stage, entry.resource);
-    else run.output.stderr(`drbdadm: ${entry.command} ${entry.resource}: skipped due to earlier error\n`);
+    else output.stderr(`drbdadm: ${entry.command} ${entry.resource}: skipped due to earlier error\n`);
     return undefined;
   }
   run.progress?.entry(entry.stage, entry.resource);
-  const result = run.perform(entry);
+  const result = run.perform(entry, output);
   if (typeof result === 'number') return finish(run, entry, result);
   return result.then((code) => finish(run, entry, code));
+}
+
+/** The entries of a stage that run now, in order; each that is taken counts as run for those behind it. */
+function* takeReady(
+  run: DeferredRun,
+  entries: readonly DeferredEntry[],
+  left: DeferredEntry[],
+): Generator<DeferredEntry> {
+  for (const entry of entries) {
+    if (isReady(run, entry)) {
+      run.finished[entry.id] = 1;
+      run.done += 1;
+      yield entry;
+    } else if (run.finished[entry.id] === 0) left.push(entry);
+  }
 }
 
 /** One pass over all stages; what is left stays in its list. False: a stage failed and nothing more is to be run. */
 async function runPass(run: DeferredRun, byStage: Map<Stage, readonly DeferredEntry[]>): Promise<boolean> {
   for (const stage of stages) {
     const left: DeferredEntry[] = [];
-    for (const entry of byStage.get(stage) ?? []) {
-      if (!isReady(run, entry)) {
-        if (run.finished[entry.id] === 0) left.push(entry);
-        continue;
+    const ready = takeReady(run, byStage.get(stage) ?? [], left);
+    if (run.together) {
+      await runTogether([...ready], run.output, (entry, output) => runEntry(run, entry, output));
+    } else {
+      for (const entry of ready) {
+        const work = runEntry(run, entry, run.output);
+        if (work !== undefined) await work;
       }
-      const work = runEntry(run, entry);
-      if (work !== undefined) await work;
     }
     byStage.set(stage, left);
     if (run.failures > 0 && run.progress === undefined) return false;
@@ -129,12 +148,12 @@ function sortByStage(entries: readonly DeferredEntry[]): Map<Stage, DeferredEntr
   return byStage;
 }
 
-/** Runs all scheduled entries; the result is 1 if anything failed. */
+/** Runs all scheduled entries, different resources together if wanted; the result is 1 if anything failed. */
 export async function runDeferred(
   plan: Plan,
-  mode: { quiet: boolean },
+  mode: { quiet: boolean; readonly together?: boolean },
   output: TextOutput,
-  perform: (entry: DeferredEntry) => number | Promise<number>,
+  perform: Perform,
 ): Promise<number> {
   const progress = plan.progress ? new Progress(output) : undefined;
   const finished = Uint8Array.from(plan.deferred, (entry) => (entry.cancelled === true ? 1 : 0));
@@ -145,6 +164,7 @@ export async function runDeferred(
     done: finished.reduce((sum, one) => sum + one, 0),
     failedResources: new Set(),
     perform,
+    together: mode.together === true && !plan.progress,
     failures: 0,
   };
   mode.quiet = plan.progress;

@@ -7,7 +7,7 @@ import { type Config } from '../config/model';
 import { runDirectoryPath } from '../control/channel/run-directory';
 import { type AdjustContext } from './adjust';
 import { type ProxySettings } from './adjust-proxy';
-import { type CallRunner, runInProcess, runProgram } from './back-ends';
+import { type CallRunner, type InProcessTool, runInProcess, runProgram } from './back-ends';
 import { type Diagnostic } from '../language/diagnostic';
 import { excerpt } from '../language/excerpt';
 import { buildPlan, type PlanServices } from './build-plan';
@@ -29,7 +29,7 @@ import {
   versionText,
 } from './help-text';
 import { addressFinder, bindableAddressFinder } from './local-addresses';
-import { ownTool } from './own-tools';
+import { ownTools } from './own-tools';
 import { type Plan, type Tool } from './plan';
 import { registeredConfiguration, registerConfiguration, registrationOf } from './registry';
 import { runningProxies, runningState } from './running-state';
@@ -198,13 +198,17 @@ function toolName(line: CommandLine, tool: Tool): string {
   }
 }
 
-function callRunner(line: CommandLine, io: DrbdadmIo): CallRunner {
+type FindTool = (tool: Tool) => InProcessTool | undefined;
+
+function callRunner(line: CommandLine, io: DrbdadmIo, ownTool: FindTool): CallRunner {
+  // Node asks the system for every variable each time.
+  const world = { ...io, env: { ...io.env } };
   return (call, settings) => {
     const name = toolName(line, call.tool);
-    const own = name === call.tool ? ownTool(call.tool, io.env.PATH, io.ownDirectory) : undefined;
-    if (own !== undefined) return runInProcess(own, call, settings, io);
+    const own = name === call.tool ? ownTool(call.tool) : undefined;
+    if (own !== undefined) return runInProcess(own, call, settings, world);
     io.flush?.();
-    return runProgram(Buffer.from(name, 'latin1').toString('utf8'), call, settings, io);
+    return runProgram(Buffer.from(name, 'latin1').toString('utf8'), call, settings, world);
   };
 }
 
@@ -287,18 +291,36 @@ async function prepare(line: CommandLine, io: DrbdadmIo, nodeName: string): Prom
   return typeof plan === 'number' ? plan : { plan, config: loaded.config };
 }
 
+/**
+ * True if the work for one resource means nothing to another, and nobody can see the order in which it is done: with
+ * stacked resources it does, and other programs write to our streams themselves.
+ */
+function isIndependent(line: CommandLine, config: Config, plan: Plan, ownTool: FindTool): boolean {
+  if (plan.deferred.length === 0) return false;
+  const ours = (['drbdsetup', 'drbdmeta'] as const).every(
+    (tool) => toolName(line, tool) === tool && ownTool(tool) !== undefined,
+  );
+  return (
+    ours &&
+    !config.resources.some(({ stacked }) => stacked) &&
+    !plan.deferred.some(({ command }) => command.startsWith('proxy '))
+  );
+}
+
 async function runCommand(line: CommandLine, io: DrbdadmIo, nodeName: string): Promise<number> {
   const prepared = await prepare(line, io, nodeName);
   if (typeof prepared === 'number') return prepared;
   const { plan, config } = prepared;
   const directory = runDirectoryPath(io.env);
+  const ownTool = ownTools(io.env.PATH, io.ownDirectory);
   return executePlan(plan, {
     dryRun: line.dryRun,
     verbose: line.verbosity > 0,
     shellVariable: line.shellVariable,
     global: config.global,
     toolName: (tool) => toolName(line, tool),
-    run: callRunner(line, io),
+    run: callRunner(line, io, ownTool),
+    together: line.verbosity === 0 && isIndependent(line, config, plan, ownTool),
     output: io,
     register: (call) => {
       if (call.registers !== undefined) registerConfiguration(directory, call.registers, config.file);

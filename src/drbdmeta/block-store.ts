@@ -30,6 +30,16 @@ export interface OpenFlags {
 
 const BOUNCE_BYTES = 1 << 22;
 
+let bounceMemory: Uint8Array | undefined;
+
+/**
+ * Aligned memory to copy through: callers' own need not be. All stores share it, since a transfer is over when it returns;
+ * V8 collects garbage for every such memory that is made.
+ */
+function bounceBuffer(): Uint8Array {
+  return (bounceMemory ??= alignedBuffer(BOUNCE_BYTES));
+}
+
 /** Opens for reading and writing. Throws the system's error. */
 export function openBlockStore(path: string, flags: OpenFlags): BlockStore {
   const { O_RDWR, O_DIRECT = 0, O_EXCL } = fs.constants;
@@ -47,9 +57,6 @@ class FileStore implements BlockStore {
   readonly isBlockDevice: boolean;
   readonly isPlainFile: boolean;
   readonly sectorSize: number | undefined;
-  /** Callers' memory need not be aligned. */
-  private bounce: Uint8Array | undefined;
-
   constructor(
     private readonly fd: number,
     private readonly path: string,
@@ -64,7 +71,7 @@ class FileStore implements BlockStore {
 
   read(target: Uint8Array, offset: number): number {
     if (!this.direct || isAligned(target)) return this.transfer(target, offset, false);
-    const bounce = (this.bounce ??= alignedBuffer(BOUNCE_BYTES));
+    const bounce = bounceBuffer();
     let done = 0;
     while (done < target.length) {
       const part = bounce.subarray(0, Math.min(BOUNCE_BYTES, target.length - done));
@@ -78,7 +85,7 @@ class FileStore implements BlockStore {
 
   write(bytes: Uint8Array, offset: number): number {
     if (!this.direct || isAligned(bytes)) return this.transfer(bytes, offset, true);
-    const bounce = (this.bounce ??= alignedBuffer(BOUNCE_BYTES));
+    const bounce = bounceBuffer();
     let done = 0;
     while (done < bytes.length) {
       const part = bounce.subarray(0, Math.min(BOUNCE_BYTES, bytes.length - done));

@@ -3,11 +3,14 @@
  * sizes live. The only file of this room that knows about the daemon.
  */
 import path from 'node:path';
+import { type ControlClient } from '../control/channel/client';
 import { controlSocketExists, runDirectoryPath } from '../control/channel/run-directory';
 
 export interface Host {
   /** Folder of the per-minor locks. */
   readonly lockFolder: string;
+  /** Whether the reference's drbdmeta takes its locks there, too. */
+  readonly sharesLocks: boolean;
   /** Folder of the last-known-size files (drbd-minor-N.lkbd). */
   readonly stateFolder: string;
   /** The disk state of a configured minor as `drbdsetup dstate` prints it; undefined if it is not configured. */
@@ -17,33 +20,47 @@ export interface Host {
 /** Where root's own host is; any other run directory is another host, with minors of its own. */
 const MACHINE_RUN_DIRECTORY = '/run/udrbd';
 
-/** The host of the real program: the machine's places for root, else below the run directory. */
-export function realHost(env: NodeJS.ProcessEnv): Host {
+/** The part of a control connection that is used here. */
+type Connection = Pick<ControlClient, 'dump' | 'close'>;
+/** Gives a connection to the daemon, undefined if none runs. */
+type Connect = () => Promise<Connection | undefined>;
+
+/**
+ * The host of the real program: the machine's places for root, else below the run directory. `connect` is for callers
+ * who have a connection already.
+ */
+export function realHost(env: NodeJS.ProcessEnv, connect: Connect = () => ownConnection(env)): Host {
   const directory = runDirectoryPath(env);
   const machine = directory === MACHINE_RUN_DIRECTORY;
   return {
     lockFolder: machine ? '/var/run/drbd/lock' : path.join(directory, 'lock'),
+    sharesLocks: machine,
     stateFolder: machine ? '/var/lib/drbd' : path.join(directory, 'lib'),
-    diskState: (minor) => diskStateInDaemon(minor, directory, env),
+    diskState: (minor) => diskStateInDaemon(minor, directory, connect),
   };
 }
 
-/** Without a daemon nothing is configured, and nothing heavy is loaded. A daemon that does not answer is an error. */
-async function diskStateInDaemon(
-  minor: number,
-  directory: string,
-  env: NodeJS.ProcessEnv,
-): Promise<string | undefined> {
-  if (!controlSocketExists(directory)) return undefined;
+/** A daemon that does not answer is an error. */
+async function ownConnection(env: NodeJS.ProcessEnv): Promise<Connection | undefined> {
   const { connectToDaemon } = await import('../control/channel/client');
   const { ControlError } = await import('../control/channel/control-error');
-  let client;
   try {
-    client = await connectToDaemon({ env, start: false });
+    return await connectToDaemon({ env, start: false });
   } catch (error) {
     if (error instanceof ControlError && error.kind === 'no-daemon') return undefined;
     throw error;
   }
+}
+
+/** Without a daemon nothing is configured, and nothing heavy is loaded. */
+async function diskStateInDaemon(
+  minor: number,
+  directory: string,
+  connect: Connect,
+): Promise<string | undefined> {
+  if (!controlSocketExists(directory)) return undefined;
+  const client = await connect();
+  if (client === undefined) return undefined;
   try {
     const resources = await client.dump({ minor });
     const device = resources.flatMap((resource) => resource.devices).find((found) => found.minor === minor);

@@ -46,10 +46,17 @@ export function loadLastKnown(tool: Tool): LastKnown | undefined {
 export function saveLastKnown(tool: Tool, bytes: number, deviceUuid: bigint): void {
   const uuid = deviceUuid === 0n ? '' : `uuid:\t${deviceUuid.toString(16).toUpperCase().padStart(16, '0')}\n`;
   const name = filePath(tool);
+  const text = `${bytes}\t${tool.deviceName}\n${uuid}`;
+  try {
+    // Most of the time it is known already, and replacing a file is slow on some file systems.
+    if (fs.readFileSync(name, 'latin1') === text) return;
+  } catch {
+    // Not there, or not to be read: it is made.
+  }
   try {
     fs.mkdirSync(path.dirname(name), { recursive: true });
     // Renamed into place: a reader never sees half of it.
-    fs.writeFileSync(`${name}.tmp`, `${bytes}\t${tool.deviceName}\n${uuid}`, 'latin1');
+    fs.writeFileSync(`${name}.tmp`, text, 'latin1');
     fs.renameSync(`${name}.tmp`, name);
   } catch (error) {
     tool.io.stderr(`lk_bdev_save(${shownPath(tool)}) failed: ${errorText(error)}\n`);

@@ -28,7 +28,8 @@ function attempt(tool: Tool, name: string): number | undefined {
   try {
     fs.mkdirSync(path.dirname(name), { recursive: true });
     fs.closeSync(fs.openSync(name, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600));
-    const foreign = foreignHolder(name);
+    // The kernel takes milliseconds for its list of locks, so it is not asked where nobody else looks.
+    const foreign = tool.host.sharesLocks ? foreignHolder(name) : undefined;
     if (foreign !== undefined) return foreign;
     fs.writeFileSync(`${name}.udrbd`, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
     return undefined;

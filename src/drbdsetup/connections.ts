@@ -5,6 +5,18 @@ import { runDirectoryPath, type Environment } from '../control/channel/run-direc
 import { type ControlConnection, type ControlConnections } from './io';
 
 const clients = new Map<string, ControlClient>();
+/** Being made: calls at the same time share it. */
+const coming = new Map<string, Promise<ControlClient>>();
+
+/** `start` belongs to the first that asks; who may start a daemon does not wait for one who may not. */
+function connectOnce(env: Environment, start: boolean, directory: string): Promise<ControlClient> {
+  const key = `${start ? 'start' : 'look'} ${directory}`;
+  const present = coming.get(key);
+  if (present !== undefined) return present;
+  const made = connectToDaemon({ env, start }).finally(() => coming.delete(key));
+  coming.set(key, made);
+  return made;
+}
 
 /** Connections that are shared by everything in this process; idle ones do not keep it alive. */
 export function sharedConnections(env: Environment): ControlConnections {
@@ -14,7 +26,7 @@ export function sharedConnections(env: Environment): ControlConnections {
       const present = clients.get(directory);
       if (present?.usable) return shared(present);
       try {
-        const client = await connectToDaemon({ env, start });
+        const client = await connectOnce(env, start, directory);
         clients.set(directory, client);
         return shared(client);
       } catch (error) {

@@ -73,6 +73,7 @@ test('without a minor nothing is asked and nothing locked', async () => {
   const result = await runHere(scratch, words, {
     host: {
       lockFolder: '/nonexistent/nowhere',
+      sharesLocks: true,
       stateFolder: scratch.host.stateFolder,
       diskState: () => Promise.reject(new Error('asked')),
     },

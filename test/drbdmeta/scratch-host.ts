@@ -10,6 +10,7 @@ export class ScratchHost {
   readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), 'drbdmeta-test-'));
   readonly host: Host = {
     lockFolder: path.join(this.folder, 'lock'),
+    sharesLocks: true,
     stateFolder: path.join(this.folder, 'lib'),
     diskState: async () => undefined,
   };

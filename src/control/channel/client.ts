@@ -42,6 +42,7 @@ export class ControlClient {
   private readonly waiting = new Map<number, Waiter>();
   private nextId = 1;
   private greeted = false;
+  private corked = false;
   private reader: EventReader | undefined;
   private failure: ControlError | undefined;
   private onHello: ((identity: DaemonIdentity) => void) | undefined;
@@ -145,8 +146,21 @@ export class ControlClient {
         },
       });
       this.socket.ref();
-      this.socket.write(encode(id));
+      this.send(encode(id));
     });
+  }
+
+  /** What is asked for in one turn goes out together. */
+  private send(text: string): void {
+    if (!this.corked) {
+      this.corked = true;
+      this.socket.cork();
+      setImmediate(() => {
+        this.corked = false;
+        this.socket.uncork();
+      });
+    }
+    this.socket.write(text);
   }
 
   /** An idle connection does not keep the process alive. */
