@@ -1,0 +1,61 @@
+/**
+ * drbd-utils' own tests (drbdadm.md section 16), unmodified, with our programs first in PATH: all files of tests/v9 but
+ * the message scripts, which test/drbdsetup/message-scripts.test.ts runs.
+ */
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+const bin = path.join(__dirname, '../../bin');
+const clitest = '/usr/bin/clitest';
+/** tests/v9 of a drbd-utils checkout. */
+const folder = process.env.DRBD_UTILS_TESTS;
+
+function missing(): string | undefined {
+  if (folder === undefined) return 'DRBD_UTILS_TESTS is not set';
+  return [clitest, '/usr/bin/jq'].filter((file) => !fs.existsSync(file)).map((file) => `no ${file}`)[0];
+}
+
+const reason = missing();
+if (reason !== undefined)
+  process.stderr.write(`SKIPPED: drbd-utils' own 34 test files for drbdadm and drbdmeta: ${reason}\n`);
+
+(reason === undefined ? test : test.skip)(
+  "drbd-utils' own test files for drbdadm and drbdmeta pass",
+  () => {
+    const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'drbd-utils-tests-'));
+    try {
+      // One of the tests names its file by way of ../../tests/v9.
+      const place = path.join(copy, 'tests/v9');
+      fs.cpSync(folder ?? '', place, { recursive: true });
+      for (const name of ['drbdadm', 'drbdmeta']) {
+        fs.rmSync(path.join(place, name), { force: true });
+        fs.symlinkSync(path.join(bin, name), path.join(place, name));
+      }
+      const files = fs.readdirSync(place).filter((file) => /^(?!events2-|show-).*\.test$/.test(file));
+      const result = spawnSync('bash', [clitest, ...files], {
+        cwd: place,
+        encoding: 'utf8',
+        env: {
+          PATH: `.:${path.dirname(process.execPath)}:/usr/bin:/bin`,
+          __DRBD_NODE__: 'undertest',
+          DRBD_DRIVER_VERSION_OVERRIDE: '9.0.0',
+          LC_ALL: 'C',
+          LANG: 'C',
+          TZ: 'UTC',
+        },
+      });
+      const summary = /^OK: (\d+) of (\d+) tests passed$/m.exec(result.stdout);
+      if (summary === null) process.stderr.write(result.stdout);
+      process.stderr.write(`drbd-utils' own tests: ${files.length} files, ${summary?.[0] ?? 'failed'}\n`);
+      expect(files.length).toBeGreaterThanOrEqual(34);
+      expect(summary?.[1]).toBe(summary?.[2]);
+      expect(Number(summary?.[1])).toBeGreaterThanOrEqual(96);
+      expect(result.status).toBe(0);
+    } finally {
+      fs.rmSync(copy, { recursive: true, force: true });
+    }
+  },
+  300_000,
+);
