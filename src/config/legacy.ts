@@ -1,6 +1,6 @@
 import { textOf, type Token } from '../language/tokens';
-import { type BecomePrimaryNode, type OptionNode } from '../language/tree';
-import { type OptionContext } from '../options/catalogue';
+import { type BecomePrimaryNode, type OptionNode, type OptionsNode } from '../language/tree';
+import { deprecatedAlias, findOption } from '../options/catalogue';
 import { type Reading, tokenOrigin } from './reading';
 
 /** One warning for one legacy form, with the line to write today. */
@@ -24,33 +24,65 @@ export function legacyBecomePrimary(reading: Reading, node: BecomePrimaryNode): 
   warnLegacy(reading, node.name, 'become-primary-on', `${words};`, 'options { auto-promote yes; }');
 }
 
-interface DroppedOption {
-  readonly context: OptionContext;
-  /** What to do about it today. */
-  readonly advice: string;
+/** Section keyword of today for each context that `syncer {}` mixes, in the order in which they are asked. */
+export const syncerContexts = [
+  ['show_net_options', 'net'],
+  ['attach', 'disk'],
+  ['resource_options', 'options'],
+  ['peer_device_options', 'disk'],
+] as const;
+
+/** The section of today for an option of `syncer {}`, by its name of today. */
+export function modernSection(name: string): string | undefined {
+  return syncerContexts.find(([context]) => findOption(context, name) !== undefined)?.[1];
 }
 
-/** Options of 8.3 and 8.4 that DRBD 9 knows no more and does not need (config-language.md 11). */
-const droppedOptions: ReadonlyMap<string, DroppedOption> = new Map([
-  ['unplug-watermark', { context: 'show_net_options', advice: 'remove it, the kernel unplugs by itself' }],
-  ['max-bio-bvecs', { context: 'attach', advice: 'remove it, the kernel splits requests by itself' }],
-  ['use-bmbv', { context: 'attach', advice: 'remove it, backing devices are asked for their limits' }],
+/** Names of 8.3 that 8.4 took in `disk {}`, too. */
+export function diskAlias(name: string): string | undefined {
+  return name === 'rate' || name === 'after' ? deprecatedAlias(name) : undefined;
+}
+
+export function warnDiskAliases(reading: Reading, node: OptionsNode): void {
+  for (const item of node.items) {
+    const modern = item.kind === 'option' ? diskAlias(textOf(item.name)) : undefined;
+    if (item.kind !== 'option' || modern === undefined) continue;
+    const old = `disk { ${optionText(item)} }`;
+    warnLegacy(reading, item.name, 'disk', old, `disk { ${optionText(item, modern)} }`);
+  }
+}
+
+const slowsProbes = 'the resync controller (c-plan-ahead) does it';
+
+/** Options of 8.3 and 8.4 that DRBD 9 knows no more and does not need, and why (config-language.md 11). */
+const droppedOptions: ReadonlyMap<string, string> = new Map([
+  ['net unplug-watermark', 'the kernel unplugs by itself'],
+  ['disk max-bio-bvecs', 'the kernel splits requests by itself'],
+  ['disk use-bmbv', 'backing devices are asked for their limits'],
+  ['syncer delay-probe-volume', slowsProbes],
+  ['syncer delay-probe-interval', slowsProbes],
+  ['syncer throttle-threshold', slowsProbes],
+  ['syncer hold-off-threshold', slowsProbes],
 ]);
+
+/** Why an option of this section may be left out today; undefined: it is none of those. */
+export function droppedOption(section: string, name: string): string | undefined {
+  return droppedOptions.get(`${section} ${name}`);
+}
 
 /** True if this was an option of old that may be left out: then it was warned about. */
 export function dropLegacyOption(
   reading: Reading,
   node: OptionNode,
+  section: string | undefined,
   name: string,
-  contexts: readonly OptionContext[],
 ): boolean {
-  const dropped = droppedOptions.get(name);
-  if (dropped === undefined || !contexts.includes(dropped.context)) return false;
+  const reason = section === undefined ? undefined : droppedOption(section, name);
+  if (reason === undefined) return false;
   const origin = tokenOrigin(reading, node.name);
   reading.report.warn(
     'legacy-dropped',
     origin,
-    `${origin.display}:${origin.line}: Warning: '${optionText(node)}' has no effect any more: ${dropped.advice}.`,
+    `${origin.display}:${origin.line}: Warning: '${optionText(node)}' has no effect any more: remove it, ${reason}.`,
     { token: node.name },
   );
   return true;

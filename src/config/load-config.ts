@@ -58,6 +58,11 @@ function readDefault(files: FileReader, report: Reporter): MainFile {
   return stop(report, 'unreadable', `Can not open '${last}': ${reason}`, EXIT_CONFIG_INVALID);
 }
 
+/** The file of the default search (config-language.md 1.1) that is there, else the one a user would write. */
+export function defaultConfigFile(files: FileReader = machineFiles): string {
+  return DEFAULT_FILES.find((name) => files.read(name).kind === 'text') ?? '/etc/drbd.conf';
+}
+
 /** Runs steps that may end early; what was read until then stays. */
 function guarded(steps: () => void): number | undefined {
   try {

@@ -30,6 +30,7 @@ import { reportSyntaxError } from './syntax-errors';
 export function netRules(reading: Reading, list: OptionSetting[]): SectionRules {
   return {
     ...phrasedRules([{ context: 'show_net_options', list }], 'an option keyword'),
+    section: 'net',
     special: (_node, name) => reading.showDialect && name === 'discard-my-data',
   };
 }

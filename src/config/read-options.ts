@@ -39,6 +39,8 @@ export interface SectionRules {
   readonly expected: string;
   /** Names to offer instead of an unknown one. */
   readonly candidates: readonly string[];
+  /** Keyword of the section, where it may hold options of old that are dropped. */
+  readonly section?: 'net' | 'disk' | 'syncer';
   /** Old names and what they mean (`syncer {}`). */
   readonly alias?: (name: string) => string | undefined;
   /** Takes statements that are no stored options; true = done. */
@@ -102,8 +104,7 @@ function readOption(reading: Reading, node: OptionNode, rules: SectionRules): vo
   const target = findTarget(rules, name);
   if (target === undefined) {
     if (rules.unknown?.(node, name) === true) return;
-    const contexts = rules.targets.map(({ context }) => context);
-    if (dropLegacyOption(reading, node, name, contexts)) return;
+    if (dropLegacyOption(reading, node, rules.section, name)) return;
     reportUnknownName(reading, node.name, lineOf(node.name), rules);
     return;
   }

@@ -8,7 +8,7 @@ import {
   type ResourceNode,
 } from '../language/tree';
 import { newResource, type ResourceDraft } from './drafts';
-import { optionText, warnLegacy } from './legacy';
+import { diskAlias, modernSection, optionText, syncerContexts, warnDiskAliases, warnLegacy } from './legacy';
 import { netRules, readConnection, readMesh } from './read-connection';
 import { readHost } from './read-host';
 import {
@@ -45,14 +45,6 @@ function startupRules(resource: ResourceDraft): SectionRules {
   };
 }
 
-/** Section keyword of today for each context that `syncer {}` mixes. */
-const syncerContexts = [
-  ['show_net_options', 'net'],
-  ['attach', 'disk'],
-  ['resource_options', 'options'],
-  ['peer_device_options', 'disk'],
-] as const;
-
 function syncerRules(resource: ResourceDraft): SectionRules {
   const { net, disk, resource: res, peerDevice } = resource.options;
   const lists = [net, disk, res, peerDevice] as const;
@@ -61,6 +53,7 @@ function syncerRules(resource: ResourceDraft): SectionRules {
       syncerContexts.map(([context], index) => ({ context, list: lists[index] ?? net })),
       'a syncer option keyword',
     ),
+    section: 'syncer',
     alias: deprecatedAlias,
   };
 }
@@ -69,12 +62,10 @@ function warnSyncer(reading: Reading, item: OptionItem): void {
   if (item.kind !== 'option') return;
   const name = textOf(item.name);
   const modern = deprecatedAlias(name) ?? name;
-  const section = syncerContexts.find(
-    ([context]) => specOf(context, modern.replace(/^no-/, '')) !== undefined,
-  );
+  const section = modernSection(modern.replace(/^no-/, ''));
   if (section === undefined) return;
   const old = `syncer { ${optionText(item)} }`;
-  warnLegacy(reading, item.name, 'syncer', old, `${section[1]} { ${optionText(item, modern)} }`);
+  warnLegacy(reading, item.name, 'syncer', old, `${section} { ${optionText(item, modern)} }`);
 }
 
 function readSection(reading: Reading, node: OptionsNode, resource: ResourceDraft): void {
@@ -87,10 +78,9 @@ function readSection(reading: Reading, node: OptionsNode, resource: ResourceDraf
       return;
     case 'disk':
       claimSection(reading, resource, 'disk section', 'disk');
-      readOptions(
-        reading,
-        node,
-        listedRules(
+      warnDiskAliases(reading, node);
+      readOptions(reading, node, {
+        ...listedRules(
           [
             { context: 'attach', list: options.disk },
             { context: 'peer_device_options', list: options.peerDevice },
@@ -99,7 +89,9 @@ function readSection(reading: Reading, node: OptionsNode, resource: ResourceDraf
           ],
           'peer_device_options',
         ),
-      );
+        section: 'disk',
+        alias: diskAlias,
+      });
       return;
     case 'syncer':
       claimSection(reading, resource, 'syncer section', 'syncer');

@@ -9,6 +9,7 @@ import {
 import { type HostDraft, insertVolume, newVolume, type VolumeDraft, type VolumeHolder } from './drafts';
 import { type Origin } from './model';
 import { bareInteger } from './read-address';
+import { diskAlias, warnDiskAliases } from './legacy';
 import { listedRules, readOptions } from './read-options';
 import { lineOrigin, type Reading, statementOrigin, tokenOrigin } from './reading';
 import { readSkip } from './read-skip';
@@ -192,10 +193,9 @@ export function readMetaDisk(reading: Reading, node: MetaDiskNode, volume: Volum
 export function readVolumeOptions(reading: Reading, node: OptionsNode, volume: VolumeDraft): void {
   volume.diskOptions = [];
   volume.written.disk = true;
-  readOptions(
-    reading,
-    node,
-    listedRules(
+  warnDiskAliases(reading, node);
+  readOptions(reading, node, {
+    ...listedRules(
       [
         { context: 'attach', list: volume.diskOptions },
         { context: 'peer_device_options', list: volume.peerDeviceOptions },
@@ -203,7 +203,9 @@ export function readVolumeOptions(reading: Reading, node: OptionsNode, volume: V
       ],
       'peer_device_options',
     ),
-  );
+    section: 'disk',
+    alias: diskAlias,
+  });
   volume.diskStatement = statementOrigin(reading);
 }
 

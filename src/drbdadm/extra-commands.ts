@@ -1,6 +1,67 @@
-/** Commands the real tool has not got: `check`, `explain`, `plan`, `fmt`. They stand outside its option grammar. */
-export const extraCommandNames = ['check', 'explain', 'plan', 'fmt'] as const;
-export type ExtraCommandName = (typeof extraCommandNames)[number];
+/** Commands the real tool has not got. They stand outside its option grammar. */
+export interface ExtraCommand {
+  readonly name: string;
+  /** What follows the name in a usage line. */
+  readonly usage: string;
+  readonly summary: string;
+  /** Options without dashes; those with a value list what it may be. */
+  readonly options: Readonly<Record<string, readonly string[] | 'alone'>>;
+  /** What the plain words are, for completion. */
+  readonly words: 'files' | 'resources' | 'commands' | 'shells';
+}
+
+export const extraCommands = [
+  {
+    name: 'check',
+    usage: '[FILE] [--format text|json|sarif]',
+    summary: 'report all problems of all files, and what a reviewer would say',
+    options: { format: ['text', 'json', 'sarif'] },
+    words: 'files',
+  },
+  {
+    name: 'explain',
+    usage: 'RESOURCE [OPTION]',
+    summary: 'show the values in effect on this host and where each was written',
+    options: {},
+    words: 'resources',
+  },
+  {
+    name: 'plan',
+    usage: 'COMMAND... [--json]',
+    summary: 'show as JSON what a command would do',
+    options: { json: 'alone' },
+    words: 'commands',
+  },
+  {
+    name: 'fmt',
+    usage: '[--check] FILE...',
+    summary: 'bring files into the canonical layout',
+    options: { check: 'alone' },
+    words: 'files',
+  },
+  {
+    name: 'migrate',
+    usage: '[--write] [FILE...]',
+    summary: 'turn a configuration of DRBD 8.3 or 8.4 into one of DRBD 9',
+    options: { write: 'alone' },
+    words: 'files',
+  },
+  {
+    name: 'graph',
+    usage: '[RESOURCE...]',
+    summary: 'draw hosts, disks, devices and connections as a Mermaid diagram',
+    options: {},
+    words: 'resources',
+  },
+  {
+    name: 'completion',
+    usage: 'bash|zsh',
+    summary: 'print the completion of drbdadm for a shell',
+    options: {},
+    words: 'shells',
+  },
+] as const satisfies readonly ExtraCommand[];
+export type ExtraCommandName = (typeof extraCommands)[number]['name'];
 
 export interface ExtraCommandLine {
   readonly name: ExtraCommandName;
@@ -36,7 +97,7 @@ export function findExtraCommand(words: readonly string[]): ExtraCommandLine | u
     if (!word.startsWith('-')) break;
     at += takingValue.has(word) || longTakingValue.test(word) ? 2 : 1;
   }
-  const name = extraCommandNames.find((candidate) => candidate === words[at]);
+  const name = extraCommands.find((candidate) => candidate.name === words[at])?.name;
   if (name === undefined) return undefined;
   const before = words.slice(0, at);
   const after = words.slice(at + 1);
@@ -63,8 +124,31 @@ export function plainWords(words: readonly string[], valued: readonly string[]):
   const plain: string[] = [];
   for (let at = 0; at < words.length; at += 1) {
     const word = words[at] ?? '';
-    if (valued.includes(word) || word === '-c' || word === '-E') at += 1;
-    else if (!word.startsWith('-')) plain.push(word);
+    if (valued.includes(word) || /^(-[cE]|--config-(file|to-exclude))$/.test(word)) at += 1;
+    else if (word === '-' || !word.startsWith('-')) plain.push(word);
   }
   return plain;
+}
+
+/** Complaint about the first option that the command has not got, or that lacks its value. */
+export function optionProblem(extra: ExtraCommandLine): string | undefined {
+  // What follows `plan` belongs to the planned command.
+  if (extra.name === 'plan') return undefined;
+  const command: ExtraCommand | undefined = extraCommands.find(({ name }) => name === extra.name);
+  const options: ExtraCommand['options'] = command?.options ?? {};
+  for (let at = 0; at < extra.after.length; at += 1) {
+    const word = extra.after[at] ?? '';
+    if (!word.startsWith('-') || word === '-') continue;
+    if (/^(-[cE].|--config-(file|to-exclude)=)/.test(word)) continue;
+    const [name = '', value] = word.replace(/^--/, '').split('=', 2);
+    const values = options[name];
+    const takes = /^(-[cE]|--config-(file|to-exclude))$/.test(word) || Array.isArray(values);
+    if (values === undefined && !takes) return `unknown option '${word}'`;
+    if (value === undefined && takes) at += 1;
+    const given = value ?? (takes ? extra.after[at] : undefined);
+    if (takes && given === undefined) return `option '${word}' needs a value`;
+    if (Array.isArray(values) && !values.includes(given ?? '')) return `--${name} is ${values.join(' or ')}`;
+    if (values === 'alone' && value !== undefined) return `option '--${name}' takes no value`;
+  }
+  return undefined;
 }

@@ -1,4 +1,5 @@
 import { optionsInContext, type OptionContext } from '../options/catalogue';
+import { type OptionSpec } from '../options/option-spec';
 import { commands } from './command-table';
 import { type LongOption } from './getopt-long';
 
@@ -42,6 +43,11 @@ export function backEndOptions(context: string | undefined): readonly BackEndOpt
   if (context === undefined || context === '*') return context;
   const known = contextNames.get(context);
   return known === undefined ? undefined : optionsInContext(known);
+}
+
+/** The options of all commands, as the catalogue has them. */
+export function allBackEndOptions(): readonly OptionSpec[] {
+  return contexts.flatMap((context) => optionsInContext(context));
 }
 
 /** Code of every row that stands for a back-end option: they never make each other ambiguous by themselves. */

@@ -1,10 +1,10 @@
 /** Runs our own commands; loaded only for them. */
-import fs from 'node:fs';
 import { type LoadOptions, type LoadResult } from '../config/load-types';
 import { checkExitCode, type CheckFormat, checkReport } from './check-command';
 import { configuration } from './configuration';
 import { explainResource } from './explain-command';
-import { type ExtraCommandLine, optionValue, plainWords } from './extra-commands';
+import { type ExtraCommandLine, optionProblem, optionValue, plainWords } from './extra-commands';
+import { mermaidGraph } from './mermaid-graph';
 import { type Plan } from './plan';
 import { reviewConfiguration } from './review';
 
@@ -15,6 +15,8 @@ export interface ExtraIo {
 
 export interface ExtraServices {
   readonly nodeName: string;
+  /** The configuration file this host reads. */
+  configFile(given: string | undefined): string;
   /** How any command loads its configuration on this host. */
   loadOptions(configFile: string | undefined): LoadOptions;
   /** Plans the real tool's command in these words; a number: it ended with this exit code. */
@@ -35,17 +37,12 @@ function plainFile(extra: ExtraCommandLine): string | undefined {
   return extra.name === 'check' ? plainWords(extra.after, ['--format'])[0] : undefined;
 }
 
-function checkFormat(text: string | undefined): CheckFormat | undefined {
-  if (text === undefined) return 'text';
-  return text === 'text' || text === 'json' || text === 'sarif' ? text : undefined;
+function checkFormat(text: string | undefined): CheckFormat {
+  return text === 'json' || text === 'sarif' ? text : 'text';
 }
 
 function check(extra: ExtraCommandLine, io: ExtraIo, services: ExtraServices): number {
   const format = checkFormat(optionValue(extra.after, 'format'));
-  if (format === undefined) {
-    io.stderr('drbdadm check: --format is text, json or sarif\n');
-    return 1;
-  }
   const loaded = load(extra, services, true);
   const { config } = loaded;
   const clean = loaded.exitCode === undefined && config.valid;
@@ -82,6 +79,21 @@ function explain(extra: ExtraCommandLine, io: ExtraIo, services: ExtraServices):
   return 0;
 }
 
+function graph(extra: ExtraCommandLine, io: ExtraIo, services: ExtraServices): number {
+  const loaded = load(extra, services, false);
+  for (const diagnostic of loaded.diagnostics) io.stderr(`${diagnostic.text}\n`);
+  if (loaded.exitCode !== undefined || !loaded.config.valid) return loaded.exitCode ?? 10;
+  const names = plainWords(extra.after, []);
+  const unknown = names.find((name) => !loaded.config.resources.some((resource) => resource.name === name));
+  if (unknown !== undefined) {
+    io.stderr(`'${unknown}' not defined in your config.\n`);
+    return 1;
+  }
+  const wanted = loaded.config.resources.filter(({ name }) => names.length === 0 || names.includes(name));
+  io.stdout(mermaidGraph(wanted));
+  return 0;
+}
+
 async function plan(extra: ExtraCommandLine, io: ExtraIo, services: ExtraServices): Promise<number> {
   const words = extra.after.filter((word) => word !== '--json');
   const made = await services.plan([...extra.before, ...words]);
@@ -90,39 +102,17 @@ async function plan(extra: ExtraCommandLine, io: ExtraIo, services: ExtraService
   return 0;
 }
 
-async function format(extra: ExtraCommandLine, io: ExtraIo): Promise<number> {
-  const { formatText } = await import('../language/format');
-  const onlyCheck = extra.after.includes('--check');
-  const files = plainWords(extra.after, []);
-  if (files.length === 0) {
-    io.stderr('drbdadm fmt: which files?\n');
-    return 1;
-  }
-  let code = 0;
-  for (const file of files) {
-    const text = fs.readFileSync(Buffer.from(file, 'latin1'), 'latin1');
-    const result = formatText(text);
-    if (result.kind === 'broken') {
-      io.stderr(`${file}: not formatted, it has a syntax error (see drbdadm check)\n`);
-      code = 1;
-    } else if (result.text !== text) {
-      if (onlyCheck) {
-        io.stdout(`${file}\n`);
-        code = 1;
-      } else {
-        fs.writeFileSync(Buffer.from(file, 'latin1'), result.text, 'latin1');
-      }
-    }
-  }
-  return code;
-}
-
 /** The exit code of one of our own commands. */
 export async function runExtraCommand(
   extra: ExtraCommandLine,
   io: ExtraIo,
   services: ExtraServices,
 ): Promise<number> {
+  const problem = optionProblem(extra);
+  if (problem !== undefined) {
+    io.stderr(`drbdadm ${extra.name}: ${problem}\n`);
+    return 1;
+  }
   switch (extra.name) {
     case 'check':
       return check(extra, io, services);
@@ -131,6 +121,12 @@ export async function runExtraCommand(
     case 'plan':
       return plan(extra, io, services);
     case 'fmt':
-      return format(extra, io);
+      return (await import('./rewrite-files')).formatFiles(extra, io);
+    case 'migrate':
+      return (await import('./rewrite-files')).migrateFiles(extra, io, services.configFile(extra.configFile));
+    case 'graph':
+      return graph(extra, io, services);
+    case 'completion':
+      return (await import('./completion')).printCompletion(extra, io);
   }
 }

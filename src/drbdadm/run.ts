@@ -328,7 +328,7 @@ async function runCommand(line: CommandLine, io: DrbdadmIo, nodeName: string): P
   });
 }
 
-/** `check`, `explain`, `plan`, `fmt`. */
+/** The commands of extra-commands.ts. */
 async function runExtra(
   extra: ExtraCommandLine,
   io: DrbdadmIo,
@@ -338,6 +338,7 @@ async function runExtra(
   const { runExtraCommand } = await import('./run-extra');
   return runExtraCommand(extra, io, {
     nodeName,
+    configFile: (given) => given ?? (io.env.UDRBD_CONFIG || configuration().defaultConfigFile()),
     loadOptions: (configFile) => hostOptions(configFile ?? (io.env.UDRBD_CONFIG || undefined), io, nodeName),
     plan: async (words) => {
       // A plan is made as a dry run makes it: nothing is asked for or checked that only matters when it is run.

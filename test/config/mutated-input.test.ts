@@ -99,6 +99,8 @@ function oneFile(text: string): FileReader {
 
 const numRuns = Number(process.env.UDRBD_MUTATIONS ?? 600);
 
+jest.setTimeout(Math.max(30_000, numRuns * 20));
+
 describe('configurations broken at random', () => {
   test('never throw, in any mode, and errors come with a text', () => {
     fc.assert(

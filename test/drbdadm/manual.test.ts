@@ -2,14 +2,16 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { commands } from '../../src/drbdadm/command-table';
-import { extraCommandNames } from '../../src/drbdadm/extra-commands';
+import { extraCommands } from '../../src/drbdadm/extra-commands';
 
 const file = path.join(__dirname, '../../man/drbdadm.8');
 const page = fs.readFileSync(file, 'utf8').replaceAll('\\-', '-');
 
 test('the manual page names every command that help lists, and our own', () => {
   const listed = commands.filter((command) => command.level === 'normal').map((command) => command.name);
-  const missing = [...listed, ...extraCommandNames].filter((name) => !page.includes(name));
+  const missing = [...listed, ...extraCommands.map(({ name }) => name)].filter(
+    (name) => !page.includes(name),
+  );
   expect(missing).toEqual([]);
 });
 
