@@ -23,6 +23,7 @@ const programs = {
   drbdmeta: 'src/drbdmeta/main.ts',
   drbdd: 'src/daemon/main.ts',
   udrbd: 'src/lab/main.ts',
+  'drbd-module': 'src/lab/kernel-module/main.ts',
   simulate: 'src/simulation/main.ts',
 };
 /** Loaded by what needs them: each takes milliseconds, and the daemon needs them all at once anyway. */

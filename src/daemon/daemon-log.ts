@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import { type Log, type LogLevel } from '../engine/ports';
+import { KernelLog } from './kernel-log';
 
 const RING_LINES = 400;
 /** Lines that may come at once, and how many a second in the long run; errors always pass. */
@@ -18,6 +19,8 @@ export interface LogSettings {
   readonly toStandardError: boolean;
   /** Debug lines too. */
   readonly verbose: boolean;
+  /** A kernel log such as /dev/kmsg, or a FIFO in its place, that gets every line of level info and above. */
+  readonly kernelLog?: string | undefined;
   readonly clock?: () => number;
 }
 
@@ -30,10 +33,12 @@ export class DaemonLog implements Log {
   private suppressed = 0;
   private readonly clock: () => number;
   private readonly echo: boolean;
+  private readonly kernelLog: KernelLog | undefined;
 
   constructor(private readonly settings: LogSettings) {
     this.clock = settings.clock ?? Date.now;
     this.refilled = this.clock();
+    this.kernelLog = settings.kernelLog === undefined ? undefined : new KernelLog(settings.kernelLog);
     this.open();
     this.echo = settings.toStandardError && !this.isStandardError();
   }
@@ -51,12 +56,18 @@ export class DaemonLog implements Log {
       this.suppressed = 0;
     }
     this.put(text);
+    this.kernelLog?.write(level, line);
   }
   /** The last lines of all levels, oldest first. */
   recent(): readonly string[] {
     return this.ring;
   }
   close(): void {
+    this.kernelLog?.close();
+    this.closeFile();
+  }
+
+  private closeFile(): void {
     if (this.fd !== undefined) fs.closeSync(this.fd);
     this.fd = undefined;
   }
@@ -97,7 +108,7 @@ export class DaemonLog implements Log {
     if (this.echo) tryWrite(2, bytes);
   }
   private setAside(): void {
-    this.close();
+    this.closeFile();
     try {
       fs.renameSync(this.settings.file, `${this.settings.file}.1`);
     } catch {

@@ -5,11 +5,13 @@ import { type ControlReply, type ControlRequest } from '../control/contract/requ
 import { handleRequest } from '../engine/admin/handle-request';
 import { createHost } from '../engine/create-host';
 import { type Host } from '../engine/host';
+import { type Disk, type Disks } from '../engine/ports';
 import { type BlockDeviceSettings } from './block-device/block-device-settings';
 import { BlockDevices } from './block-device/block-devices';
 import { type DaemonLog } from './daemon-log';
 import { DeviceExports } from './device-exports';
 import { enginePorts } from './engine-ports';
+import { FaultParameters, FaultyDisks } from './fault-injection';
 import { InputQueue } from './input-queue';
 import { type OwnHelper } from './usermode-helpers';
 
@@ -24,6 +26,8 @@ export interface DaemonSettings {
   readonly nbdAddress?: { readonly host: string; readonly port: number } | undefined;
   /** Undefined: no block devices. */
   readonly blockDevices?: BlockDeviceSettings | undefined;
+  /** Directory of the files that ask for faults (fault-injection.ts); undefined: none. */
+  readonly faultDirectory?: string | undefined;
   /** An input of the engine threw: its state cannot be trusted any more. */
   readonly onFault: (error: unknown) => void;
 }
@@ -53,7 +57,10 @@ export class Daemon {
         openCount: (minor) => host.minors.get(minor)?.openCount ?? 0,
       });
     const exports = new DeviceExports(directory, queue, log, blockDevices);
-    const host: Host = createHost(enginePorts(queue, log, settings.helper), {
+    const faults = settings.faultDirectory ? new FaultParameters(settings.faultDirectory) : undefined;
+    const wrapDisks = (disks: Disks): Disks =>
+      faults ? new FaultyDisks(disks, faults, queue, log, (...place) => isMetaData(host, ...place)) : disks;
+    const host: Host = createHost(enginePorts(queue, log, settings.helper, wrapDisks), {
       nodeName,
       exportListener: exports,
     });
@@ -101,6 +108,15 @@ export class Daemon {
       });
     });
   }
+}
+
+/** A disk whose data the engine does not use yet is being attached: only meta-data are looked at. */
+function isMetaData(host: Host, minor: number, disk: Disk, offset: number): boolean {
+  const backing = host.minors.get(minor)?.backing;
+  if (backing?.dataDisk !== disk) return true;
+  if (backing.metaDisk !== disk) return false;
+  const { alByte, bitmapByte, superblockByte } = backing.layout;
+  return offset >= Math.min(alByte, bitmapByte, superblockByte);
 }
 
 /** Block devices look at their openers before the engine decides, and are there or gone before it is answered. */

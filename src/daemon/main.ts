@@ -65,6 +65,7 @@ async function serve(options: Options): Promise<void> {
     file: logFilePath(directory),
     toStandardError: true,
     verbose: options.verbose === true,
+    kernelLog: process.env.UDRBD_KERNEL_LOG,
   });
   const onFault = (error: unknown): never => dieOf(log, error);
   process.on('uncaughtException', onFault);
@@ -84,6 +85,7 @@ async function serve(options: Options): Promise<void> {
     log,
     nbdAddress,
     blockDevices,
+    faultDirectory: process.env.UDRBD_MODULE_PARAMETERS,
     onFault,
   });
   if (daemon === undefined) {
