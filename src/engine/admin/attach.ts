@@ -87,10 +87,6 @@ function takeOver(device: Device, backing: BackingDevice, answer: Answer): void 
 function growBitmap(device: Device, backing: BackingDevice, stored: number, size: number): void {
   const { dataActions } = device.resource.host;
   if (size <= stored) return;
-  if (stored === 0) {
-    dataActions.setAllSlots(device);
-    return;
-  }
   const { superblock } = backing;
   const thin =
     (device.diskOptions?.rsDiscardGranularity ?? 0) > 0 &&
@@ -100,8 +96,10 @@ function growBitmap(device: Device, backing: BackingDevice, stored: number, size
     device.diskOptions?.discardZeroesIfAligned === true &&
     superblock.currentUuid !== UUID_JUST_CREATED &&
     ((superblock.flags & DeviceFlag.WAS_UP_TO_DATE) !== 0 || thin);
-  if (zeroed) logLine(device, 'info', 'attach, new region assumed zeroed');
-  dataActions.resizeBitmap(device, size, !zeroed);
+  if (zeroed) logLine(device, 'info', 'was UpToDate, new region assumed zeroed');
+  if (stored > 0) dataActions.resizeBitmap(device, size, !zeroed);
+  else if (!zeroed) dataActions.setAllSlots(device);
+  if (stored === 0) return;
   for (const peerDevice of device.peerDevices) peerDevice.resyncAfterNegotiation = !zeroed;
 }
 

@@ -43,6 +43,10 @@ function outdated(connection: Connection): 'own' | 'peer' | 'nobody' {
   return self ? 'peer' : 'own';
 }
 
+/** A diskless node stays diskless. */
+const atMostOutdated = (disk: DiskState): DiskState =>
+  disk > DiskState.Outdated ? DiskState.Outdated : disk;
+
 function tryDisconnect(
   connection: Connection,
   options: DisconnectOptions,
@@ -64,8 +68,8 @@ function tryDisconnect(
         // Who leaves a Primary behind will have old data.
         if (outcome !== undefined) outdateWithoutFarPrimary(resource, outcome, false);
         for (const peerDevice of connection.peerDevices) {
-          if (who === 'peer') peerDevice.next.pdsk = DiskState.Outdated;
-          if (who === 'own') peerDevice.device.next.disk = DiskState.Outdated;
+          if (who === 'peer') peerDevice.next.pdsk = atMostOutdated(peerDevice.next.pdsk);
+          if (who === 'own') peerDevice.device.next.disk = atMostOutdated(peerDevice.device.next.disk);
         }
       },
       word: () =>

@@ -1,12 +1,17 @@
 /** From the bitmap exchange into SyncSource or SyncTarget, and what entering does (engine.md 12.1, 12.2). */
-import { ConnectionState, ReplicationState, replicationStateName } from '../../control/contract/states';
+import {
+  ConnectionState,
+  DiskState,
+  ReplicationState,
+  replicationStateName,
+} from '../../control/contract/states';
 import { UUID_FLAG } from '../../wire/uuids110';
 import { type PeerDevice } from '../objects';
 import { isSyncTarget } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 import { scheduleTick } from './resync-target';
-import { noteUnstableSource } from './resync-end';
+import { finishResyncAsSource, noteUnstableSource } from './resync-end';
 import { ResyncRun } from './resync-run';
 import { adoptInitialUuid } from '../uuid/resync-uuids';
 
@@ -65,6 +70,12 @@ function enter(peerDevice: PeerDevice, side: 'source' | 'target'): void {
   });
   peerDevice.io.bitmapReceived = false;
   if (side === 'target') device.backing?.markDirty();
+  const done = peerDevice.resyncFinishedPdsk;
+  if (side === 'source' && done !== DiskState.DUnknown) {
+    // The target was through before our helper was (engine.md 5.6 step 3).
+    peerDevice.resyncFinishedPdsk = DiskState.DUnknown;
+    finishResyncAsSource(peerDevice, done);
+  }
 }
 
 /**

@@ -92,7 +92,7 @@ export function deviceStatistics(device: Device): DeviceStatistics {
     alSuspended: device.alSuspended,
     exposedUuid: toHex64(device.exposedUuid),
     currentUuid: toHex64(backing?.superblock.currentUuid ?? 0n),
-    diskFlags: backing?.superblock.flags ?? 0,
+    diskFlags: (backing?.superblock.flags ?? 0) >>> 0,
     historyUuids: history.map(toHex64),
   };
 }
@@ -139,7 +139,7 @@ export function peerDeviceStatistics(peerDevice: PeerDevice): PeerDeviceStatisti
     unacked: io.unacked,
     outOfSync: dataActions.outOfSyncBits(peerDevice) * sectorsPerBit,
     bitmapUuid: toHex64(slot?.bitmapUuid ?? 0n),
-    flags: slot?.flags ?? 0,
+    flags: (slot?.flags ?? 0) >>> 0,
     uuidFlags: Number((peerDevice.uuids?.flags ?? 0n) & 0xffffffffn),
     ...NO_PROGRESS,
     ...dataActions.resyncProgress(peerDevice),

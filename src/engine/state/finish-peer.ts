@@ -32,6 +32,7 @@ export function finishReplication(peer: PeerDeviceChange, notes: FinishNotes): v
   const entersBitmap =
     from !== to && (to === ReplicationState.WFBitMapS || to === ReplicationState.WFBitMapT);
   if (entersBitmap || (isSync(to) && !isSync(from))) peerDevice.beforeResyncHandlerDone = false;
+  if (entersBitmap) peerDevice.resyncFinishedPdsk = DiskState.DUnknown;
   if (isSync(to) && !isSync(from)) peerDevice.syncTargetToBehind = false;
 }
 

@@ -133,7 +133,9 @@ function editNeighbour(edit: RemoteEdit, connection: Connection): void {
   const disk = changedField(word, 'disk');
   const peerDisk = changedField(word, 'peerDisk');
   for (const peerDevice of volumes) {
-    if (disk !== undefined) peerDevice.device.next.disk = asDiskState(disk);
+    // Who leaves says Outdated for all our volumes: that means nothing to those that are worse or have no disk.
+    const pointless = disk === DiskState.Outdated && peerDevice.device.next.disk < DiskState.Outdated;
+    if (disk !== undefined && !pointless) peerDevice.device.next.disk = asDiskState(disk);
     if (peerDisk !== undefined) peerDevice.next.pdsk = asDiskState(peerDisk);
     if (conn !== undefined && packet.volume !== NO_VOLUME) peerDevice.next.repl = asReplicationState(conn);
   }
