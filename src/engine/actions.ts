@@ -5,6 +5,7 @@
  * inputs or tasks, never from within.
  */
 import { type Attach } from '../control/contract/requests';
+import { type DisksFollowed, type FollowRequest } from './data/follow-disks';
 import { type AttachWaiter } from './data/open-backing';
 import { type ConnectionState, type DiskState } from '../control/contract/states';
 import { type PeerDeviceStatistics } from '../control/contract/snapshot';
@@ -112,6 +113,10 @@ export interface DataActions {
   loadBitmap(device: Device, sectors: number, done: (error: ErrnoCode) => void): void;
   /** The device has another size, in sectors; bits of new blocks are set in every slot if `setNewBits`. */
   resizeBitmap(device: Device, sectors: number, setNewBits: boolean): void;
+  /** Looks at the sizes of the disks again; meta-data move with the end of their disk, or for another log geometry. */
+  followDisks(device: Device, request: FollowRequest, done: (followed: DisksFollowed) => void): void;
+  /** The size of the device becomes the effective size in the meta-data, once the bitmap for it is on disk. */
+  persistSize(device: Device): void;
   /** Disks or their options changed: `Method to ensure write ordering: ...` (10.7). */
   writeOrderingChanged(resource: Resource): void;
 
@@ -190,6 +195,8 @@ export interface DataActions {
   resyncStopped(peerDevice: PeerDevice): void;
   /** Resync of an area that the device grew by while it was not connected (2.7 step 4i, 9.9). */
   resyncGrownArea(peerDevice: PeerDevice): void;
+  /** Connected without a resync, but one side has storage that the other did not know: asks the peer for one. */
+  syncNewStorage(peerDevice: PeerDevice): void;
   /** Something that resync-after looks at changed (12.7): evaluate the pauses of all devices of this host again. */
   reconsiderResyncAfter(device: Device): void;
   /** `peerReplication` was turned on: P_ENABLE_REPLICATION. */

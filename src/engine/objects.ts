@@ -293,6 +293,8 @@ export class PeerDevice {
   inHandshake = false;
   considerResync = false;
   resyncAfterNegotiation = false;
+  /** One side has storage, since before the handshake, that the other side does not know: it has to be synced. */
+  newStorageAtConnect = false;
   resizePending = false;
   discardMyData = false;
   useDegradedWfcTimeout = false;

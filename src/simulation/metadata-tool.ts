@@ -7,6 +7,7 @@ import {
   INDEX_INTERNAL,
   type Layout,
   type LayoutRequest,
+  placeLayout,
   SECTOR,
   superblockByte,
 } from '../metadata/layout';
@@ -53,6 +54,33 @@ export function createMetadata(place: MetadataPlace, maxPeers: number): number {
   return layout.usableSectors;
 }
 
+/**
+ * What `drbdmeta` does with internal meta-data that are not at the end of their disk any more, but where they were when
+ * it had `lastKnown` bytes (metadata.md 14): moves them. False if there are none.
+ */
+export function followLastKnownSize(place: MetadataPlace, lastKnown: number): boolean {
+  const { medium, index } = place;
+  const at = superblockByte(lastKnown, index);
+  const record = decodeRecord('v09', medium.readNow(at, SUPERBLOCK_BYTES));
+  if (findDefect('v09', record, index, lastKnown) !== undefined) return false;
+  const old = placeLayout(
+    { ...record, deviceBytes: lastKnown, index, maxPeers: record.bmMaxPeers, bytesPerBit },
+    record,
+    at,
+  );
+  const next = layoutOf(place, record);
+  const log = medium.readNow(old.alByte, old.alBytes);
+  const bitmap = medium.readNow(
+    old.bitmapByte,
+    bitmapBytes(record.effectiveSize, record.bmBytesPerBit, record.bmMaxPeers),
+  );
+  const { mdSizeSect, alOffset, bmOffset } = next;
+  medium.writeNow(next.bitmapByte, bitmap);
+  medium.writeNow(next.alByte, log);
+  medium.writeNow(next.superblockByte, encodeSuperblock09({ ...record, mdSizeSect, alOffset, bmOffset }));
+  return true;
+}
+
 /** The superblock as it is on the medium, or what is wrong with it. */
 export function readSuperblock(place: MetadataPlace): Superblock09 | { readonly defect: string } {
   const { medium, index } = place;
@@ -92,7 +120,8 @@ export function applyActivityLog(place: MetadataPlace): AppliedLog | { readonly 
   const wrong = findings.find((finding) => finding.kind !== 'sequence-gap');
   if (wrong !== undefined) return { defect: `activity log: ${wrong.kind}` };
   // A torn block is the transaction that was being written; more than one means that others were damaged.
-  if (replay.corruptBlocks > 1) return { defect: `${replay.corruptBlocks} corrupt activity log blocks` };
+  if (primary && replay.corruptBlocks > 1)
+    return { defect: `${replay.corruptBlocks} corrupt activity log blocks` };
   const hot = [...replay.hotExtents];
   const beyond = hot.find((extent) => extent * EXTENT_SECTORS >= medium.size / SECTOR);
   if (beyond !== undefined) return { defect: `activity log names extent ${beyond} beyond the device` };

@@ -163,6 +163,9 @@ function afterRecovery(device: Device, backing: BackingDevice): void {
     logLine(device, 'info', 'AL disabled at crash: all blocks out of sync (aka FullSync)');
     dataActions.setAllSlots(device);
   }
+  // Moving the meta-data was interrupted (move-meta-data.ts): no bit of the bitmap means anything.
+  if (backing.superblock.peers.every((slot) => (slot.flags & PeerFlag.FULL_SYNC) !== 0))
+    dataActions.setAllSlots(device);
   for (const peerDevice of device.peerDevices) {
     const slot = backing.superblock.peers[peerDevice.peerNodeId];
     if (slot === undefined || (slot.flags & PeerFlag.FULL_SYNC) === 0) continue;

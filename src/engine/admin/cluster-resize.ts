@@ -36,14 +36,11 @@ export function applyAgreedSize(device: Device, agreed: AgreedSize): void {
   device.size = agreed.size;
   logLine(device, 'info', `size = ${sizeText(agreed.size)}`);
   if (backing !== undefined) {
-    backing.superblock.effectiveSize = agreed.size;
-    logLine(device, 'info', `persisting effective size = ${sizeText(agreed.size)}`);
     logLine(device, 'info', 'Writing the whole bitmap, size changed');
-    host.dataActions.writeBitmap(device, () => {
-      host.dataActions.markMetadataDirty(device);
-      host.dataActions.syncMetadata(device);
-    });
+    host.dataActions.persistSize(device);
   }
+  for (const { sizes } of device.peerDevices)
+    if (sizes.maxSize > 0) sizes.maxSize = Math.max(sizes.maxSize, agreed.size);
   host.deviceResized(device);
   host.notices.deviceChanged(device);
   if (!grown) return;

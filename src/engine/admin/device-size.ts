@@ -14,7 +14,7 @@ export function determineSize(device: Device, assumePeerHasSpace = false): numbe
   if (backing === undefined) return device.size;
   const own = backing.maxSectors;
   const user = device.diskOptions?.size ?? 0;
-  const { effectiveSize } = backing.superblock;
+  const effectiveSize = backing.sizeToPersist ?? backing.superblock.effectiveSize;
   const relevant = device.peerDevices.filter((peer) => {
     const flags = backing.superblock.peers[peer.peerNodeId]?.flags ?? 0;
     return wantsBitmap(peer) && (peer.sizes.maxSize > 0 || (flags & PeerFlag.DEVICE_SEEN) !== 0);

@@ -19,6 +19,7 @@ export function receiveSizes(peerDevice: PeerDevice, packet: PacketOf<'P_SIZES'>
   if (diskSize > 0) sizes.maxSize = diskSize;
   peerDevice.haveSizes = true;
   warnOfDifferences(peerDevice);
+  adoptUserSize(peerDevice);
   return device.backing === undefined ? adoptDiskless(peerDevice) : adoptWithDisk(peerDevice);
 }
 
@@ -45,6 +46,18 @@ function warnOfDifferences(peerDevice: PeerDevice): void {
   }
 }
 
+/** The configured size is the peer's from now on; in a handshake the smaller one, if both are configured. */
+function adoptUserSize({ device, sizes, inHandshake }: PeerDevice): void {
+  const { diskOptions } = device;
+  if (device.backing === undefined || diskOptions === undefined) return;
+  const own = diskOptions.size;
+  const known = [own, sizes.uSize].filter((size) => size > 0);
+  const size = inHandshake ? (known.length > 0 ? Math.min(...known) : 0) : sizes.uSize;
+  // A diskless peer without a size of its own has no say.
+  if (size === own || (sizes.uSize === 0 && sizes.dSize === 0)) return;
+  device.diskOptions = { ...diskOptions, size };
+}
+
 function adoptWithDisk(peerDevice: PeerDevice): HandlerResult {
   const { device, sizes, now } = peerDevice;
   const size = determineSize(device);
@@ -65,8 +78,17 @@ function adoptWithDisk(peerDevice: PeerDevice): HandlerResult {
     );
     return refuse(peerDevice);
   }
+  const known = device.size;
   if (size !== device.size) resize(device, size);
+  if (peerDevice.inHandshake && sizes.dSize > 0) expectNewStorage(peerDevice, Math.min(known, sizes.cSize));
   return 'ok';
+}
+/** Both had agreed on the first `known` sectors. What is beyond counts as different, on both sides. */
+function expectNewStorage(peerDevice: PeerDevice, known: number): void {
+  const { device, bitmapSlot } = peerDevice;
+  peerDevice.newStorageAtConnect = known > 0 && known < device.size && bitmapSlot >= 0;
+  if (!peerDevice.newStorageAtConnect) return;
+  device.backing?.bitmap.setRange(bitmapSlot, known, device.size - known);
 }
 
 function adoptDiskless(peerDevice: PeerDevice): HandlerResult {

@@ -12,8 +12,10 @@ import {
   AL_FREE,
   AL_UPDATES_PER_TRANSACTION,
   alBlockOfTransaction,
+  alBlocks,
   type AlUpdate,
   encodeAlTransaction,
+  initializedActivityLog,
   nextContextStart,
 } from '../../metadata/activity-log';
 import { type ActivityLogGeometry } from '../../metadata/layout';
@@ -56,6 +58,9 @@ export interface ActivityLogSettings {
   readonly firstTransaction: number;
 }
 
+/** Where the ring is. */
+export type ActivityLogPlace = Pick<ActivityLogSettings, 'geometry' | 'alByte'>;
+
 export class ActivityLog implements Task {
   /** Transactions written: the statistics counter al-writes. */
   writes = 0;
@@ -74,6 +79,9 @@ export class ActivityLog implements Task {
   private writing = false;
   private contextStart = 0;
   private nextTransaction: number;
+  private place: ActivityLogPlace;
+  private held = false;
+  private holder: Task | undefined;
   private readonly block = new Uint8Array(AL_BLOCK_BYTES);
 
   constructor(
@@ -82,6 +90,7 @@ export class ActivityLog implements Task {
     private readonly settings: ActivityLogSettings,
   ) {
     this.nextTransaction = settings.firstTransaction;
+    this.place = settings;
     // New extents take slots from the highest index down (metadata.md 6.2): `free` is a stack.
     this.slots = Array.from({ length: settings.slots }, (_, index) => new Slot(index));
     this.free.push(...this.slots);
@@ -170,7 +179,8 @@ export class ActivityLog implements Task {
   }
   run(): void {
     this.scheduled = false;
-    if (this.writing) return;
+    if (this.holder !== undefined) this.checkHeld();
+    if (this.writing || this.held) return;
     if (this.target.isMarkedInUse()) {
       this.startTransaction();
       return;
@@ -179,10 +189,58 @@ export class ActivityLog implements Task {
     this.target.markInUse(
       new WhenDone((error) => {
         this.writing = false;
-        if (error !== 0) this.abort(error);
-        else this.run();
+        if (error === 0) this.run();
+        else {
+          this.abort(error);
+          this.checkHeld();
+        }
       }),
     );
+  }
+
+  // --- moving (move-meta-data.ts)
+
+  get slotCount(): number {
+    return this.slots.length;
+  }
+  /** No transaction begins until `letGo`; `ready` runs when none is under way. */
+  hold(ready: Task): void {
+    this.held = true;
+    this.holder = ready;
+    this.target.scheduler.soon({ run: () => this.checkHeld() });
+  }
+  private checkHeld(): void {
+    const { holder } = this;
+    if (holder === undefined || this.writing) return;
+    this.holder = undefined;
+    holder.run();
+  }
+  /** Goes on, in the ring at `place`. */
+  letGo(place: ActivityLogPlace): void {
+    this.place = place;
+    this.held = false;
+    if (this.queue.length > 0) this.schedule();
+  }
+  /** A new ring that says what the log says now; transactions go on behind it. To be called while held. */
+  copyRing(geometry: ActivityLogGeometry): Uint8Array {
+    const ring = initializedActivityLog(geometry);
+    const blocks = alBlocks(geometry);
+    const extents = Uint32Array.from(this.slots, (slot) => slot.extent);
+    // From the beginning of the ring: only there a torn first transaction is recognised (metadata.md 6.4).
+    this.nextTransaction = (Math.ceil(this.nextTransaction / blocks) * blocks) >>> 0;
+    this.contextStart = 0;
+    if (this.byExtent.size === 0) return ring;
+    do {
+      const number = this.nextTransaction;
+      const at = alBlockOfTransaction(number, geometry) * AL_BLOCK_BYTES;
+      encodeAlTransaction(
+        { number, contextSize: extents.length, updates: [], contextStart: this.contextStart, slots: extents },
+        ring.subarray(at, at + AL_BLOCK_BYTES),
+      );
+      this.nextTransaction = (number + 1) >>> 0;
+      this.contextStart = nextContextStart(this.contextStart, extents.length);
+    } while (this.contextStart !== 0);
+    return ring;
   }
 
   private startTransaction(): void {
@@ -269,7 +327,8 @@ export class ActivityLog implements Task {
     else loaded.writer.writePages(pages, new WhenDone(done));
   }
   private writeBlock(before: Uint32Array, updates: readonly AlUpdate[], waiter: DiskWaiter): void {
-    const { slots, geometry, alByte } = this.settings;
+    const { slots } = this.settings;
+    const { geometry, alByte } = this.place;
     const number = this.nextTransaction;
     encodeAlTransaction(
       { number, contextSize: slots, updates, contextStart: this.contextStart, slots: before },
@@ -293,6 +352,7 @@ export class ActivityLog implements Task {
       this.target.onMetaDataError('__al_write_transaction', error);
     }
     for (const { waiter } of granted) waiter.onExtentsActive(error);
+    this.checkHeld();
     if (this.queue.length > 0) this.schedule();
   }
   private dropReferences({ first, last }: Waiting): void {

@@ -7,7 +7,7 @@ import { attachCapacitySectors, INDEX_INTERNAL, type Layout } from '../../metada
 import { type Superblock09 } from '../../metadata/superblock-09';
 import { DeviceFlag, PeerFlag } from '../../metadata/superblock-flags';
 import { type DiskOptions } from '../options';
-import { type Disk, type DiskWaiter, type ErrnoCode, type Scheduler } from '../ports';
+import { type Disk, type DiskWaiter, type ErrnoCode, type Scheduler, type Task } from '../ports';
 import { ActivityLog } from './activity-log';
 import { BitmapWriter } from './bitmap-writer';
 import { DeviceBitmap } from './device-bitmap';
@@ -39,16 +39,21 @@ export class BackingDevice implements MetaDataTarget {
   readonly metaDisk: Disk;
   readonly superblock: Superblock09;
   readonly metaIndex: number;
-  readonly layout: Layout;
+  /** Changes when the meta-data move (move-meta-data.ts). */
+  layout: Layout;
   readonly activityLog: ActivityLog;
   readonly bitmapWriter: BitmapWriter;
+  readonly superblockWriter: SuperblockWriter;
+  /** Looks at the disks that wait for their turn (follow-disks.ts); undefined: nobody looks. */
+  looks: Task[] | undefined;
+  /** Sectors that become the effective size when the bitmap is written (persist-size.ts). */
+  sizeToPersist: number | undefined;
   /** Empty until `loadBitmap`. */
   bitmap: DeviceBitmap;
   /** I/O in flight on the data disk: the statistics counter lower-pending. */
   references = 0;
   /** Set by a forced detach: I/O in flight counts as failed. */
   aborted = false;
-  private readonly superblockWriter: SuperblockWriter;
   private idleWaiter: DiskWaiter | undefined;
 
   constructor(
@@ -108,8 +113,12 @@ export class BackingDevice implements MetaDataTarget {
 
   /** What the data disk can hold at most with this meta-data. */
   get maxSectors(): number {
+    return this.maxSectorsWith(this.layout);
+  }
+  /** The same, if the meta-data were there. */
+  maxSectorsWith(layout: Layout): number {
     const { bmBytesPerBit, bmMaxPeers } = this.superblock;
-    const capacity = attachCapacitySectors(this.layout, this.metaIndex, bmBytesPerBit, bmMaxPeers);
+    const capacity = attachCapacitySectors(layout, this.metaIndex, bmBytesPerBit, bmMaxPeers);
     return this.metaIndex === INDEX_INTERNAL
       ? capacity
       : Math.min(Math.floor(this.dataDisk.size / 512), capacity);

@@ -26,19 +26,21 @@ export class BitmapWriter implements Task {
   private readonly jobs: Job[] = [];
   private busy = false;
   private scheduled = false;
+  private held = false;
+  private holder: Task | undefined;
 
   constructor(
     private readonly target: MetaDataTarget,
     private readonly current: () => DeviceBitmap,
     /** Absolute byte of the bitmap on the meta-data disk. */
-    private readonly bitmapByte: number,
+    private bitmapByte: number,
   ) {}
 
   private get bitmap(): DeviceBitmap {
     return this.current();
   }
   get idle(): boolean {
-    return !this.busy && this.jobs.length === 0;
+    return !this.busy && !this.held && this.jobs.length === 0;
   }
 
   /** Writes all pages that are dirty when the job's turn comes. The bytes are not yet flushed when it is done. */
@@ -61,10 +63,39 @@ export class BitmapWriter implements Task {
     this.next();
   }
 
+  // --- moving (move-meta-data.ts)
+
+  /** Nothing is written until `letGo`; `ready` runs when no write is under way. */
+  hold(ready: Task): void {
+    this.holder = ready;
+    this.target.scheduler.soon(this);
+  }
+  /** Goes on, with the bitmap at `bitmapByte`. */
+  letGo(bitmapByte: number): void {
+    this.bitmapByte = bitmapByte;
+    this.held = false;
+    this.next();
+  }
+  /** The whole bitmap, to `bitmapByte`; for whoever holds the writer. Not yet flushed when it is done. */
+  writeAllAt(bitmapByte: number, waiter: DiskWaiter): void {
+    for (let page = 0; page < this.bitmap.pages; page++) this.bitmap.markPage(page);
+    this.bitmapByte = bitmapByte;
+    this.begin({ pages: undefined, waiter });
+  }
+
   private next(): void {
-    if (this.busy) return;
+    if (this.busy || this.held) return;
+    if (this.holder !== undefined) {
+      const { holder } = this;
+      this.holder = undefined;
+      this.held = true;
+      holder.run();
+      return;
+    }
     const job = this.jobs.shift();
-    if (job === undefined) return;
+    if (job !== undefined) this.begin(job);
+  }
+  private begin(job: Job): void {
     this.busy = true;
     const { runs, cleared } = this.takePages(job);
     if (runs.length === 0) this.finish(job, runs, 0);

@@ -1,6 +1,7 @@
 /** What the rest of the engine asks of the data path (`DataActions`), each call handed to its module. */
-import { DiskState, ReplicationState } from '../../control/contract/states';
+import { DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { type DataActions } from '../actions';
+import { startResync } from '../admin/minor-requests';
 import { type Device, type PeerDevice } from '../objects';
 import { type ErrnoCode } from '../ports';
 import { isSync, isVerify } from '../state/derived';
@@ -16,12 +17,14 @@ import {
 } from './attach-disk';
 import { sendBitmap, startFullSync } from './bitmap-exchange';
 import { DeviceExport } from './device-export';
+import { followDisks } from './follow-disks';
 import { writeBitmapLazily } from './lazy-bitmap';
 import { WhenDone } from './meta-data-target';
 import { reconsiderResyncAfter } from './resync-after';
 import { retryWaiting } from './waiting-requests';
 import { announceDagtag, drainConnection, markPeerWritesOutOfSync } from './receive-writes';
 import { recomputeWriteOrdering } from './receive-epochs';
+import { persistSize } from './persist-size';
 import { resyncProgress } from './resync-progress';
 import { finishResyncAsSource } from './resync-end';
 import { beginResync, initialiseResync } from './resync-start';
@@ -116,6 +119,18 @@ function resyncGrownArea(peerDevice: PeerDevice): void {
   });
 }
 
+/** As above, but known only since the sizes were exchanged: the source asks for it, so that any peer follows. */
+function syncNewStorage(peerDevice: PeerDevice): void {
+  const { device, connection, resource, now } = peerDevice;
+  const { role } = resource.now;
+  const { peerRole } = connection.now;
+  const source = role === peerRole ? resource.nodeId < connection.peerNodeId : role === Role.Primary;
+  const bothHaveDisks = device.now.disk >= DiskState.Inconsistent && now.pdsk >= DiskState.Inconsistent;
+  if (!source || !bothHaveDisks) return;
+  logLine(peerDevice, 'info', 'Resync of new storage after online grow');
+  startResync(peerDevice, ReplicationState.WFBitMapS, 'online-grow', () => undefined);
+}
+
 function syncMetadata(device: Device, done?: (error: ErrnoCode) => void): void {
   const { backing } = device;
   const { scheduler } = device.resource.host.ports;
@@ -163,6 +178,12 @@ export const dataActions: DataActions = {
     backing.loadBitmap(sectors, new WhenDone(done));
   },
   resizeBitmap: (device, sectors, setNewBits) => device.backing?.resizeBitmap(sectors, setNewBits),
+  followDisks: (device, request, done) => {
+    const { scheduler } = device.resource.host.ports;
+    if (device.backing) followDisks(device.backing, request, done);
+    else scheduler.soon({ run: () => done({ kind: 'unchanged' }) });
+  },
+  persistSize,
   writeOrderingChanged: recomputeWriteOrdering,
 
   markMetadataDirty: (device) => device.backing?.markDirty(),
@@ -225,6 +246,7 @@ export const dataActions: DataActions = {
   },
   resyncStopped,
   resyncGrownArea,
+  syncNewStorage,
   reconsiderResyncAfter,
   // Writes are always replicated to a target: RESYNC_WITHOUT_REPLICATION is not offered.
   announcePeerReplication: () => undefined,

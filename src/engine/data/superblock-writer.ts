@@ -31,12 +31,14 @@ export class SuperblockWriter implements Task, TimerWaiter {
   private again = false;
   /** Waiting for the write that starts next. */
   private waiters: DiskWaiter[] = [];
+  private held = false;
+  private holder: Task | undefined;
 
   constructor(
     private readonly target: MetaDataTarget,
     private readonly superblock: Superblock09,
     /** Absolute byte of the superblock on the meta-data disk. */
-    private readonly superblockByte: number,
+    private superblockByte: number,
     private readonly onTimerExpired: () => void,
     private readonly guard: PrimaryMarkGuard,
   ) {
@@ -44,7 +46,7 @@ export class SuperblockWriter implements Task, TimerWaiter {
   }
 
   get idle(): boolean {
-    return !this.writing && !this.scheduled && !this.again && this.waiters.length === 0;
+    return !this.writing && !this.held && !this.scheduled && !this.again && this.waiters.length === 0;
   }
 
   /** The record in memory was changed. */
@@ -61,8 +63,8 @@ export class SuperblockWriter implements Task, TimerWaiter {
   /** Writes the superblock if it is dirty. The waiter is called when what it says now is on stable storage. */
   sync(waiter?: DiskWaiter): void {
     if (waiter) this.waiters.push(waiter);
-    if (this.writing) this.again = true;
-    if (this.writing || this.scheduled) return;
+    if (this.writing || this.held) this.again = true;
+    if (this.writing || this.held || this.scheduled) return;
     this.scheduled = true;
     this.target.scheduler.soon(this);
   }
@@ -72,8 +74,44 @@ export class SuperblockWriter implements Task, TimerWaiter {
     this.timer = undefined;
   }
 
+  // --- moving (move-meta-data.ts)
+
+  /** Nothing is written until `letGo`; `ready` runs when no write is under way. */
+  hold(ready: Task): void {
+    this.holder = ready;
+    this.target.scheduler.soon({ run: () => this.checkHeld() });
+  }
+  private checkHeld(): void {
+    const { holder } = this;
+    if (holder === undefined || this.writing) return;
+    this.holder = undefined;
+    this.held = true;
+    holder.run();
+  }
+  /** Goes on, with the superblock at `superblockByte`. */
+  letGo(superblockByte: number): void {
+    this.superblockByte = superblockByte;
+    this.held = false;
+    if (!this.again && this.waiters.length === 0) return;
+    this.again = false;
+    this.sync();
+  }
+  /** The superblock as it would be written now, but that a mark of being in use stays. */
+  imageWithMark(): Superblock09 {
+    const mark = this.durableFlags & DeviceFlag.PRIMARY_IND;
+    return { ...this.superblock, flags: (this.superblock.flags | mark) >>> 0 };
+  }
+  /** Whoever holds the writer has written this. */
+  wrote(image: Superblock09): void {
+    this.durableFlags = image.flags;
+  }
+
   run(): void {
     this.scheduled = false;
+    if (this.held) {
+      this.again = true;
+      return;
+    }
     if (this.writing) return;
     const waiters = this.waiters;
     this.waiters = [];
@@ -124,6 +162,7 @@ export class SuperblockWriter implements Task, TimerWaiter {
       this.target.onMetaDataError('drbd_md_write', error);
     }
     for (const waiter of waiters) waiter.onDiskDone(error);
+    this.checkHeld();
     if (this.again || this.waiters.length > 0) {
       this.again = false;
       this.sync();

@@ -1,9 +1,7 @@
 /** Deferred actions of a device (engine.md 2.7 step 5). */
 import { DiskState, Role } from '../../control/contract/states';
-import { sizeText } from '../admin/device-size';
 import { sendStateToAll } from './deferred-peer';
 import { holdDeferred } from './deferred-queue';
-import { logLine } from './object-log';
 import { type DeviceChange, type StateChange } from './state-change';
 
 export function deferDevice(change: StateChange, node: DeviceChange): void {
@@ -36,9 +34,7 @@ function persistSize(node: DeviceChange): void {
   const upToDate =
     node.new.disk === DiskState.UpToDate || node.peers.some((peer) => peer.new.pdsk === DiskState.UpToDate);
   if (!upToDate || node.new.disk < DiskState.Inconsistent) return;
-  superblock.effectiveSize = device.size;
-  logLine(device, 'info', `persisting effective size = ${sizeText(device.size)}`);
-  device.resource.host.dataActions.markMetadataDirty(device);
+  device.resource.host.dataActions.persistSize(device);
 }
 
 function leaveDisk(node: DeviceChange): void {

@@ -30,7 +30,7 @@ export function clearAfterConnectWithoutResync(node: DeviceChange, peer: PeerDev
     peer.new.repl === Established &&
     peer.old.pdsk === DiskState.Diskless &&
     peer.new.pdsk > DiskState.Diskless;
-  if (!connected && !attached) return;
+  if ((!connected && !attached) || peerDevice.newStorageAtConnect) return;
   if (node.new.disk < DiskState.Outdated || peer.new.pdsk < DiskState.Outdated) return;
   const slot = device.backing?.superblock.peers[peerDevice.peerNodeId];
   if (slot === undefined || peerDevice.uuids === undefined) return;
@@ -78,6 +78,10 @@ export function deferPeerDevice(
   ) {
     peerDevice.resyncAfterNegotiation = false;
     dataActions.resyncGrownArea(peerDevice);
+  }
+  if (peerDevice.newStorageAtConnect && peer.new.repl >= Established) {
+    peerDevice.newStorageAtConnect = false;
+    if (peer.new.repl === Established) dataActions.syncNewStorage(peerDevice);
   }
   followPauses(node, peer);
   tellEndOfSync(node, peer);

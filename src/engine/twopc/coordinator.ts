@@ -1,5 +1,5 @@
 /** The side of a two-phase commit that wants the change (engine.md 7.2). */
-import { StateCode } from '../../control/contract/codes';
+import { ErrorCode, StateCode } from '../../control/contract/codes';
 import { ConnectionState, DiskState, Role } from '../../control/contract/states';
 import { complement, hasNode, NO_NODES, nodeBit, nodesIn, type NodeMask } from '../node-mask';
 import { type Connection, directlyConnected, ownNode, type Resource } from '../objects';
@@ -270,6 +270,12 @@ export class LocalTransaction {
       this.sendVerdict('P_TWOPC_ABORT');
       logLine(device, 'info', `Aborting ${what} size unchanged`);
       return this.finish(StateCode.NothingToDo);
+    }
+    if (size < device.size && userSize === 0) {
+      this.sendVerdict('P_TWOPC_ABORT');
+      logLine(device, 'warning', `Implicit shrink not allowed. Use --size=${size}s for explicit shrink.`);
+      logLine(device, 'info', `Aborting ${what} rv = ${ErrorCode.ImplicitShrink}`);
+      return this.finish(ErrorCode.ImplicitShrink);
     }
     logLine(device, 'info', `Committing ${what}`);
     this.outcome.reachable = BigInt(size);

@@ -219,11 +219,15 @@ function accept(from: Connection, packet: Prepare, resize?: PrepareResize): void
     remote.outcome.primaryNodes |= ownNode(resource);
     if (resourceHasAccessibleData(resource)) remote.outcome.weakNodes |= complement(reachable);
   }
-  if (resize !== undefined) prepareResize(remote, from);
-  else {
-    const text = describeChange(packet.initiatorNodeId, packet.targetNodeId, packet);
-    logLine(resource, 'info', `Preparing remote state change ${packet.tid}: ${text}`);
+  if (resize !== undefined) {
+    lookAtDisks(remote, () => {
+      prepareResize(remote, from);
+      judge(remote, from);
+    });
+    return;
   }
+  const text = describeChange(packet.initiatorNodeId, packet.targetNodeId, packet);
+  logLine(resource, 'info', `Preparing remote state change ${packet.tid}: ${text}`);
   if (remote.isConnect && affected !== undefined) {
     affected.link.handshakeReady = affected.peerDevices.length === 0;
     affected.link.handshakeRetry = false;
@@ -231,12 +235,24 @@ function accept(from: Connection, packet: Prepare, resize?: PrepareResize): void
     affected.link.sizesError = false;
     resource.host.peerActions.beginHandshake(affected);
   }
+  judge(remote, from);
+}
+function judge(remote: RemoteTransaction, from: Connection): void {
   remote.own = validate(remote);
   if (remote.own === 'retry') return answerIfReady(remote);
   forwardPrepare(remote, from);
   answerIfReady(remote);
 }
 
+/** How large the device may become depends on what its disks are now. */
+function lookAtDisks(remote: RemoteTransaction, next: () => void): void {
+  const { resource, packet } = remote;
+  const device = resource.volume(packet.volume);
+  if (device?.backing === undefined) return next();
+  resource.host.dataActions.followDisks(device, { sectors: device.size }, () => {
+    if (resource.twopc.remote === remote) next();
+  });
+}
 /** The answer carries our maximum size and, in place of the Primaries, those with a disk (wire-protocol.md 13.2). */
 function prepareResize(remote: RemoteTransaction, from: Connection): void {
   const { resource, packet, outcome } = remote;

@@ -67,6 +67,10 @@ export class TestHost {
     if (reply === undefined) throw new Error(`${this.name}: no answer to ${request.command}`);
     return reply;
   }
+  /** From within an input; the reply comes later. */
+  sendOnly(request: ControlRequest, answered: (reply: ControlReply) => void): void {
+    handleRequest(this.engine, request, answered);
+  }
   must(request: ControlRequest): void {
     const reply = this.request(request);
     const ok = reply.code === 101 || (reply.code >= 1 && reply.code <= 4);
