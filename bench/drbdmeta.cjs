@@ -1,6 +1,7 @@
 'use strict';
 // drbdmeta against the reference on sparse files: create-md, dump-md of an empty and of a filled bitmap, apply-al.
-// Usage: node bench/drbdmeta.cjs [--quick] [--folder DIR]; needs /usr/sbin/drbdmeta and a built dist/.
+// Usage: node bench/drbdmeta.cjs [--quick | --target] [--folder DIR]; needs /usr/sbin/drbdmeta and a built dist/.
+// --target: only the size and number of peers that targets are set for.
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
@@ -15,18 +16,25 @@ const at = process.argv.indexOf('--folder');
 const folder = fs.mkdtempSync(path.join(at < 0 ? os.tmpdir() : process.argv[at + 1], 'drbdmeta-bench-'));
 const GIB = 2 ** 30;
 // 16 TiB less a block is the largest file of ext4.
-const SIZES = quick ? [GIB, 1024 * GIB] : [GIB, 1024 * GIB, 16384 * GIB - 4096];
-const PEERS = quick ? [1, 7] : [1, 7, 31];
-const RUNS = quick ? 1 : 3;
+const target = process.argv.includes('--target');
+const SIZES = target ? [1024 * GIB] : quick ? [GIB, 1024 * GIB] : [GIB, 1024 * GIB, 16384 * GIB - 4096];
+const PEERS = target ? [7] : quick ? [1, 7] : [1, 7, 31];
+const RUNS = quick ? 1 : target ? 5 : 3;
 /** The reference takes minutes beyond this bitmap size times slots. */
 const REFERENCE_LIMIT = quick ? 2 ** 31 : 2 ** 37;
 
 const image = path.join(folder, 'disk.img');
 const env = { ...process.env, UDRBD_RUN_DIR: folder };
+// Node would read that file at every start (docs/performance.md).
+delete env.NODE_EXTRA_CA_CERTS;
 
 function run(tool, words, options = []) {
+  const outputFile = path.join(folder, 'out');
+  // Not truncated on the clock, and what was written before is on its disk.
+  fs.rmSync(outputFile, { force: true });
+  spawnSync('sync', ['-f', folder]);
+  const output = fs.openSync(outputFile, 'w');
   const started = process.hrtime.bigint();
-  const output = fs.openSync(path.join(folder, 'out'), 'w');
   const measured = [
     '-f',
     '%M %U %S',
@@ -128,26 +136,22 @@ function activityLog(place, size) {
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 
 function measure(name, size, peers, prepare, words, options) {
-  const times = {};
-  let rss = 0;
   const place = layout(size, peers);
-  for (const [who, tool] of [
-    ['theirs', THEIRS],
-    ['ours', OURS],
-  ]) {
-    if (who === 'theirs' && name.startsWith('dump') && place.bitmap * peers > REFERENCE_LIMIT) continue;
-    const list = [];
-    const cpu = [];
-    for (let i = 0; i < RUNS; i++) {
+  const limited = name.startsWith('dump') && place.bitmap * peers > REFERENCE_LIMIT;
+  const tools = [...(limited ? [] : [['theirs', THEIRS]]), ['ours', OURS]];
+  const list = { theirs: [], ours: [] };
+  // In turn: both see the same machine.
+  for (let i = 0; i < RUNS; i++)
+    for (const [who, tool] of tools) {
       prepare(place);
-      const result = run(tool, words, options);
-      list.push(result.seconds);
-      cpu.push(result.cpu);
-      if (who === 'ours') rss = Math.max(rss, result.rss);
+      list[who].push(run(tool, words, options));
     }
-    times[who] = median(list);
-    times[`${who}Cpu`] = median(cpu);
+  const times = {};
+  for (const [who] of tools) {
+    times[who] = median(list[who].map((one) => one.seconds));
+    times[`${who}Cpu`] = median(list[who].map((one) => one.cpu));
   }
+  const rss = Math.max(...list.ours.map((one) => one.rss));
   const ratio = times.theirs === undefined ? '-' : `${(times.theirs / times.ours).toFixed(1)}x`;
   const cell = (value) => (value === undefined ? '-' : value.toFixed(3)).padStart(9);
   process.stdout.write(

@@ -3,7 +3,7 @@
  * operating system is behind BlockStore, so that tests can cut the power between two writes.
  */
 import fs from 'node:fs';
-import { alignedBuffer } from './aligned-buffer';
+import { alignedBuffer, isPageAligned } from './aligned-buffer';
 import { errorCode } from './system-error';
 
 export interface BlockStore {
@@ -14,6 +14,8 @@ export interface BlockStore {
   readonly sectorSize: number | undefined;
   /** Reads up to target.length bytes; fewer at the end. */
   read(target: Uint8Array, offset: number): number;
+  /** The same while the caller goes on. */
+  readAhead?(target: Uint8Array, offset: number): Promise<number>;
   write(bytes: Uint8Array, offset: number): number;
   /** Zeroes a range without transferring it; false if the device has no such operation. */
   zeroOut(offset: number, length: number): boolean;
@@ -70,7 +72,7 @@ class FileStore implements BlockStore {
   }
 
   read(target: Uint8Array, offset: number): number {
-    if (!this.direct || isAligned(target)) return this.transfer(target, offset, false);
+    if (!this.direct || isPageAligned(target)) return this.transfer(target, offset, false);
     const bounce = bounceBuffer();
     let done = 0;
     while (done < target.length) {
@@ -83,8 +85,22 @@ class FileStore implements BlockStore {
     return done;
   }
 
+  /** Several may be under way. What the system does not take this way, or not at once, is read by read(). */
+  readAhead(target: Uint8Array, offset: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.read(this.fd, target, 0, target.length, offset, (error, count) => {
+        try {
+          if (error === null && count === target.length) resolve(count);
+          else resolve(this.read(target, offset));
+        } catch (problem) {
+          reject(problem instanceof Error ? problem : new Error(String(problem)));
+        }
+      });
+    });
+  }
+
   write(bytes: Uint8Array, offset: number): number {
-    if (!this.direct || isAligned(bytes)) return this.transfer(bytes, offset, true);
+    if (!this.direct || isPageAligned(bytes)) return this.transfer(bytes, offset, true);
     const bounce = bounceBuffer();
     let done = 0;
     while (done < bytes.length) {
@@ -146,26 +162,6 @@ class FileStore implements BlockStore {
   close(): void {
     fs.closeSync(this.fd);
   }
-}
-
-/** Memory from alignedBuffer() that starts on a page; anything else is copied. */
-function isAligned(bytes: Uint8Array): boolean {
-  return (
-    !(bytes.buffer instanceof SharedArrayBuffer) &&
-    bytes.byteOffset % 4096 === 0 &&
-    isPageMemory(bytes.buffer)
-  );
-}
-function isPageMemory(buffer: ArrayBufferLike): boolean {
-  return buffer.byteLength % 65536 === 0 && pageMemory.has(buffer);
-}
-const pageMemory = new WeakSet<ArrayBufferLike>();
-
-/** Page-aligned memory that FileStore transfers without copying. */
-export function transferBuffer(bytes: number): Uint8Array {
-  const buffer = alignedBuffer(bytes);
-  if (buffer.buffer.byteLength % 65536 === 0) pageMemory.add(buffer.buffer);
-  return buffer;
 }
 
 function runQuietly(command: string, args: readonly string[]): boolean {

@@ -9,7 +9,7 @@ export interface CommandRule {
   readonly nodeId: boolean;
   /** Arguments after the command that are used; more are noticed. */
   readonly maxArguments: number | 'by-format';
-  readonly run: (tool: Tool) => number;
+  readonly run: (tool: Tool) => number | Promise<number>;
 }
 
 const plain = { modifies: false, nodeId: false, maxArguments: 0 } as const;

@@ -6,16 +6,21 @@ import { bitmapBytes } from '../metadata/layout';
 import { type SlotSegment } from '../metadata/dump-bitmap';
 import { hex32, hex64, type DumpWriter } from '../metadata/dump-writer';
 import { type MetaRecord } from '../metadata/meta-record';
-import { readSlots } from './dump-bitmaps';
+import { SlotReader } from './slot-reader';
 import { type MetaData } from './open-meta-data';
 import { SegmentStore } from './segment-store';
 import { type Tool } from './tool';
 
-export function dumpJson(tool: Tool, md: MetaData, writer: DumpWriter, unclean: boolean): void {
+export async function dumpJson(
+  tool: Tool,
+  md: MetaData,
+  writer: DumpWriter,
+  unclean: boolean,
+): Promise<void> {
   const members = headerMembers(tool, md.record, unclean);
   const lines = Object.entries(members).map(([key, value]) => `  ${JSON.stringify(key)}: ${text(value)},\n`);
   writer.text(`{\n${lines.join('')}  "bitmaps": [`);
-  dumpRuns(tool, md, writer);
+  await dumpRuns(tool, md, writer);
   writer.text('\n  ]\n}\n');
 }
 
@@ -75,13 +80,14 @@ function geometry(record: Readonly<MetaRecord>): Record<string, unknown> {
   };
 }
 
-function dumpRuns(tool: Tool, md: MetaData, writer: DumpWriter): void {
+async function dumpRuns(tool: Tool, md: MetaData, writer: DumpWriter): Promise<void> {
   if (tool.format === 'v06') return;
   const { record } = md;
   const bytes = bitmapBytes(record.effectiveSize, record.bmBytesPerBit, record.bmMaxPeers);
-  const store = new SegmentStore();
+  const reader = new SlotReader(md, bytes);
+  const store = new SegmentStore(reader.memory);
   try {
-    readSlots(md, bytes, (slot, segment) => store.add(slot, segment));
+    await reader.run((slot, segment) => store.add(slot, segment));
     for (let slot = 0; slot < record.bmMaxPeers; slot++) {
       writer.text(`${slot === 0 ? '' : ','}\n    [`);
       const runs = new RunWriter(writer);

@@ -11,14 +11,14 @@ import { dumpBitmaps } from './dump-bitmaps';
 import { closeMetaData, openMetaData, type MetaData } from './open-meta-data';
 import { type Tool } from './tool';
 
-export function dumpMd(tool: Tool): number {
+export async function dumpMd(tool: Tool): Promise<number> {
   const md = openMetaData(tool);
-  const status = dump(tool, md);
+  const status = await dump(tool, md);
   closeMetaData(tool, md);
   return status;
 }
 
-function dump(tool: Tool, md: MetaData): number {
+async function dump(tool: Tool, md: MetaData): Promise<number> {
   const { io, options } = tool;
   if (md.found === 'none') {
     io.stderr('No valid meta data found\n');
@@ -30,9 +30,9 @@ function dump(tool: Tool, md: MetaData): number {
   const writer = new DumpWriter(write);
   if (options.json) {
     const { dumpJson }: typeof import('./dump-json') = require('./dump-json');
-    dumpJson(tool, md, writer, unclean);
+    await dumpJson(tool, md, writer, unclean);
   } else {
-    dumpText(tool, md, writer, unclean);
+    await dumpText(tool, md, writer, unclean);
   }
   writer.end();
   return 0;
@@ -54,7 +54,7 @@ function allowUnclean(tool: Tool): boolean {
   return options.force;
 }
 
-function dumpText(tool: Tool, md: MetaData, writer: DumpWriter, unclean: boolean): void {
+async function dumpText(tool: Tool, md: MetaData, writer: DumpWriter, unclean: boolean): Promise<void> {
   const { record, layout } = md;
   const place = {
     mdOffset: layout.superblockByte,
@@ -68,7 +68,7 @@ function dumpText(tool: Tool, md: MetaData, writer: DumpWriter, unclean: boolean
   if (tool.format === 'v06') return;
   const bytes = bitmapBytes(record.effectiveSize, record.bmBytesPerBit, record.bmMaxPeers);
   writer.text(`# bm-bytes ${bytes};\n`);
-  const bitsSet = dumpBitmaps(tool, md, writer, bytes);
+  const bitsSet = await dumpBitmaps(tool, md, writer, bytes);
   writer.text(`# bits-set ${bitsSet % 2 ** 32};\n`);
   if (tool.options.verbose >= 10) dumpActivityLog(tool, md, writer);
 }

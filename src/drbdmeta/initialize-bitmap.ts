@@ -2,7 +2,7 @@
  * Fills the bitmap area for create-md and for moved meta data (metadata.md 9.1 step 3): with the device's own zeroing
  * where there is one. A plain file gets a hole or keeps its zeros, so sparse files stay sparse.
  */
-import { transferBuffer } from './block-store';
+import { alignedBuffer } from './aligned-buffer';
 import { type BitmapMode } from './command-line';
 import { type MetaDevice } from './meta-device';
 import { sizeText } from './number-text';
@@ -55,9 +55,9 @@ function fill(tool: Tool, device: MetaDevice, offset: number, length: number, mo
   const zero = mode !== 'set-all';
   const hole = zero && !tool.options.dryRun && length >= HOLE_FROM && device.store.punchHole(offset, length);
   if (hole) device.markDirty();
-  const piece = transferBuffer(Math.min(length, WRITE_STEP));
+  const piece = alignedBuffer(Math.min(length, WRITE_STEP));
   if (!zero) piece.fill(0xff);
-  const probe = zero && !hole && !device.store.isBlockDevice ? transferBuffer(piece.length) : undefined;
+  const probe = zero && !hole && !device.store.isBlockDevice ? alignedBuffer(piece.length) : undefined;
   const progress = new Progress(tool, length, WRITE_STEP);
   for (let done = 0; done < length; done += WRITE_STEP) {
     const part = piece.subarray(0, Math.min(WRITE_STEP, length - done));

@@ -5,7 +5,7 @@
 import { bitsPerExtent, extentByteRange } from '../metadata/bitmap-geometry';
 import { roundDown, roundUp } from '../metadata/layout';
 import { markExtents } from '../metadata/mark-extents';
-import { transferBuffer } from './block-store';
+import { alignedBuffer } from './aligned-buffer';
 import { type MetaData } from './open-meta-data';
 import { type Tool } from './tool';
 
@@ -24,7 +24,7 @@ export function markHotExtents(tool: Tool, md: MetaData, extents: Uint32Array, a
   const pieces = piecesOf(tool, md, extents, areaBytes);
   const largest = pieces.reduce((max, piece) => Math.max(max, piece.end - piece.start), 0);
   if (largest === 0) return 0;
-  const buffer = transferBuffer(largest);
+  const buffer = alignedBuffer(largest);
   let newlySet = 0;
   for (const piece of pieces) {
     const chunk = buffer.subarray(0, piece.end - piece.start);

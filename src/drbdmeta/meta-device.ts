@@ -11,6 +11,9 @@ export interface WritableArea {
   readonly end: number;
 }
 
+/** Node works on four at a time. */
+const READ_PART = 1 << 22;
+
 export class MetaDevice {
   area: WritableArea | undefined;
   /** Set by every write; close() flushes only then. */
@@ -43,6 +46,27 @@ export class MetaDevice {
         10,
         `pread(${this.shownFd},...,${target.length},${offset}) in ${label} failed: ${errorText(error)}\n`,
       );
+    }
+    if (count !== target.length)
+      refuse(10, `confused in ${label}: expected to read ${target.length} bytes, actually read ${count}\n`);
+  }
+
+  /** As read(), in parts that are under way at the same time. */
+  async readAhead(label: string, target: Uint8Array, offset: number): Promise<void> {
+    const { store, tool } = this;
+    if (store.readAhead === undefined) return this.read(label, target, offset);
+    if (tool.options.verbose >= 2) tool.io.stderr(`${this.ioLine(label, 'pread', target.length, offset)}\n`);
+    const parts: Promise<number>[] = [];
+    for (let at = 0; at < target.length; at += READ_PART)
+      parts.push(store.readAhead(target.subarray(at, at + READ_PART), offset + at));
+    let count = 0;
+    for (const result of await Promise.allSettled(parts)) {
+      if (result.status === 'rejected')
+        return refuse(
+          10,
+          `pread(${this.shownFd},...,${target.length},${offset}) in ${label} failed: ${errorText(result.reason)}\n`,
+        );
+      count += result.value;
     }
     if (count !== target.length)
       refuse(10, `confused in ${label}: expected to read ${target.length} bytes, actually read ${count}\n`);

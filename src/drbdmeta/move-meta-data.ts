@@ -6,7 +6,7 @@ import { bitmapBytes, INDEX_INTERNAL, type Layout } from '../metadata/layout';
 import { encodeRecord, type MetaRecord } from '../metadata/meta-record';
 import { isExternalIndex } from '../metadata/superblock-check';
 import { PeerFlag, DeviceFlag, SUPERBLOCK_BYTES } from '../metadata/superblock-flags';
-import { transferBuffer } from './block-store';
+import { alignedBuffer } from './aligned-buffer';
 import { deleteLastKnown, loadLastKnown, saveLastKnown } from './last-known-size';
 import {
   areaOf,
@@ -108,7 +108,7 @@ function copyBitmap(tool: Tool, md: MetaData, old: Layout, next: Layout): void {
   const oldBytes = bitmapBytes(sectors, record.bmBytesPerBit, record.bmMaxPeers);
   const bytes = Math.min(oldBytes, next.bitmapAreaBytes);
   const label = 'v08_move_internal_md_after_resize';
-  const buffer = transferBuffer(Math.min(PIECE, Math.max(bytes, 4096)));
+  const buffer = alignedBuffer(Math.min(PIECE, Math.max(bytes, 4096)));
   for (let end = bytes; end > 0; end -= PIECE) {
     const start = Math.max(0, end - PIECE);
     const part = buffer.subarray(0, end - start);
@@ -122,7 +122,7 @@ function copyBitmap(tool: Tool, md: MetaData, old: Layout, next: Layout): void {
 function fillTail(tool: Tool, md: MetaData, next: Layout, from: number): void {
   const mode = tool.options.initializeBitmap;
   if (mode === 'skip') return;
-  const buffer = transferBuffer(PIECE).fill(mode === 'set-all' ? 0xff : 0);
+  const buffer = alignedBuffer(PIECE).fill(mode === 'set-all' ? 0xff : 0);
   for (let at = from; at < next.bitmapAreaBytes; at += PIECE) {
     const part = buffer.subarray(0, Math.min(PIECE, next.bitmapAreaBytes - at));
     md.device.write('v08_move_internal_md_after_resize', part, next.bitmapByte + at);
@@ -133,7 +133,7 @@ function fillTail(tool: Tool, md: MetaData, next: Layout, from: number): void {
 function zeroOld(md: MetaData, old: Layout, next: Layout): void {
   const start = areaOf(old).start;
   const end = Math.min(old.superblockByte + SUPERBLOCK_BYTES, areaOf(next).start);
-  const zeros = transferBuffer(Math.min(PIECE, Math.max(end - start, 4096)));
+  const zeros = alignedBuffer(Math.min(PIECE, Math.max(end - start, 4096)));
   for (let at = start; at < end; at += PIECE)
     md.device.write('zeroout_old_md', zeros.subarray(0, Math.min(PIECE, end - at)), at);
   md.device.flush();

@@ -10,7 +10,7 @@ import { freshRecord, type Format, type MetaRecord } from '../metadata/meta-reco
 import { isExternalIndex, isLegalBytesPerBit } from '../metadata/superblock-check';
 import { MAX_PEERS } from '../metadata/superblock-flags';
 import { BitmapCollector } from './bitmap-collector';
-import { transferBuffer } from './block-store';
+import { alignedBuffer } from './aligned-buffer';
 import { invalidateBefore } from './create-md';
 import { probeForData } from './data-probe';
 import { SparseWriter } from './sparse-writer';
@@ -182,7 +182,7 @@ function write(tool: Tool, md: MetaData, collector: BitmapCollector | undefined)
   if (md.found !== 'none') invalidateBefore(md, layout.superblockByte);
   const bytes = Math.min(byteCount(md, collector), layout.bitmapAreaBytes);
   if (collector !== undefined && bytes > 0) {
-    const buffer = transferBuffer(Math.min(2 ** 25, bytes));
+    const buffer = alignedBuffer(Math.min(2 ** 25, bytes));
     const writer = new SparseWriter(tool, device, 'meta_restore_md');
     collector.interleave(bytes, buffer, (piece, at) => writer.write(piece, layout.bitmapByte + at));
     writer.end();

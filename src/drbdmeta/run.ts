@@ -58,7 +58,7 @@ async function dispatch(line: CommandLine, io: DrbdmetaIo): Promise<number> {
     checkOptions(tool, rule);
     const used = usedArguments(tool, rule);
     if (target.args.length > used) io.stderr('Ignoring additional arguments\n');
-    const status = rule.run(tool);
+    const status = await rule.run(tool);
     if (attached) io.stderr(`# Output might be stale, since minor ${minor} is attached\n`);
     if (tool.suppressed > 0)
       io.stderr(`# --force --quiet: ${tool.suppressed} confirmation(s) suppressed and auto-confirmed\n`);

@@ -7,7 +7,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { type SlotSegment } from '../metadata/dump-bitmap';
 
-const MEMORY_BUDGET = 48 * 2 ** 20;
+/** Room for the segments that are kept and for one that comes back from the file. */
+export interface SegmentMemory {
+  take(bytes: number): Uint8Array<ArrayBuffer>;
+}
+
+export const STORE_BYTES = 12 * 2 ** 20;
 
 interface Kept {
   readonly length: number;
@@ -22,6 +27,13 @@ export class SegmentStore {
   private inMemory = 0;
   private fd: number | undefined;
   private fileBytes = 0;
+  private loaded: Uint8Array<ArrayBuffer> | undefined;
+  private longestSpilled = 0;
+
+  /** Keeps at most STORE_BYTES in memory. */
+  constructor(
+    private readonly memory: SegmentMemory = { take: (bytes) => new Uint8Array(new ArrayBuffer(bytes)) },
+  ) {}
 
   /** Copies what it keeps. */
   add(slot: number, segment: SlotSegment): void {
@@ -29,9 +41,12 @@ export class SegmentStore {
     if (list === undefined) this.slots.set(slot, (list = []));
     const { length, value, words } = segment;
     if (words === undefined) list.push({ length, value, words, spilled: -1 });
-    else if (this.inMemory + words.byteLength <= MEMORY_BUDGET) {
+    else if (this.inMemory + words.byteLength <= STORE_BYTES) {
+      const { buffer, byteOffset } = this.memory.take(words.byteLength);
+      const copy = new Uint32Array(buffer, byteOffset, length);
+      copy.set(words);
       this.inMemory += words.byteLength;
-      list.push({ length, value, words: words.slice(), spilled: -1 });
+      list.push({ length, value, words: copy, spilled: -1 });
     } else list.push({ length, value, words: undefined, spilled: this.spill(words) });
   }
 
@@ -42,6 +57,7 @@ export class SegmentStore {
     for (let done = 0; done < bytes.length;)
       done += fs.writeSync(fd, bytes, done, bytes.length - done, at + done);
     this.fileBytes += bytes.length;
+    this.longestSpilled = Math.max(this.longestSpilled, bytes.length);
     return at;
   }
 
@@ -52,7 +68,10 @@ export class SegmentStore {
     this.slots.delete(slot);
   }
 
-  /** One segment of a slot a call, undefined after the last; their words are only valid until the next call. */
+  /**
+   * One segment of a slot a call, undefined after the last; their words are only valid until the next call, of whichever
+   * slot. Nothing may be added any more.
+   */
   cursor(slot: number): () => SlotSegment | undefined {
     let i = 0;
     return () => {
@@ -64,14 +83,14 @@ export class SegmentStore {
   }
 
   private load(at: number, length: number): Uint32Array {
-    const words = new Uint32Array(length);
-    const bytes = new Uint8Array(words.buffer);
+    this.loaded ??= this.memory.take(this.longestSpilled);
+    const bytes = this.loaded.subarray(0, 4 * length);
     for (let done = 0; done < bytes.length;) {
       const count = fs.readSync(this.fd ?? -1, bytes, done, bytes.length - done, at + done);
       if (count === 0) throw new Error('temporary file is shorter than written');
       done += count;
     }
-    return words;
+    return new Uint32Array(bytes.buffer, bytes.byteOffset, length);
   }
 
   close(): void {

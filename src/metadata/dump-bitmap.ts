@@ -40,11 +40,12 @@ export class BitmapSlotPrinter {
   }
 
   segment(segment: SlotSegment): void {
-    if (this.countBits) this.bitsSet += bitsIn(segment);
+    if (this.countBits) this.bitsSet += bitsIn(segment, this.writer);
     const { length } = segment;
     let k = 0;
     // One group of eight words a turn.
     while (k < length) {
+      k = this.fastLines(segment, k);
       const equal = this.startGroup(segment, k);
       const run = equal - (equal % 8);
       if (run > 8) {
@@ -57,6 +58,13 @@ export class BitmapSlotPrinter {
       else k = this.unmarkedLines(segment, this.group(segment, k));
     }
     this.position += length;
+  }
+
+  /** Never reaches the end: what is left there is up to the rules for runs. */
+  private fastLines({ words, length }: SlotSegment, from: number): number {
+    const at = this.position + from;
+    if (words === undefined || this.count > 0 || at % 8 !== 0) return from;
+    return this.writer.fastLines(words, from, length, at, this.maxPeers);
   }
 
   /** Writes single values; an odd last word is not printed. Returns where the next group starts. */
@@ -111,8 +119,10 @@ function equalFrom(segment: SlotSegment, from: number, value: number): number {
   return k - from;
 }
 
-function bitsIn(segment: SlotSegment): number {
+function bitsIn(segment: SlotSegment, writer: DumpWriter): number {
   if (segment.words === undefined) return popCount(segment.value) * segment.length;
+  const counted = writer.countBits(segment.words);
+  if (counted !== undefined) return counted;
   let bits = 0;
   for (let k = 0; k < segment.length; k++) bits += popCount(segment.words[k] ?? 0);
   return bits;
