@@ -8,6 +8,7 @@ import { type MetaDevice } from './meta-device';
 import { confirm, refuse, type Tool } from './tool';
 
 const PROBE_BYTES = 69632;
+const SOME_DATA = 'some data';
 
 interface Finding {
   readonly name: string;
@@ -27,6 +28,8 @@ export function probeForData(tool: Tool, device: MetaDevice, layout: Layout): vo
       `Found ${finding.name}\n`,
   );
   if (finding.usedKib === 'unknown') {
+    const known = finding.name === SOME_DATA ? nameByBlkid(tool) : undefined;
+    if (known !== undefined) io.stderr(`blkid finds: ${known}\n`);
     io.stdout('\n ==> This might destroy existing data! <==\n');
     return ask(tool);
   }
@@ -107,12 +110,28 @@ function identify(bytes: Uint8Array, tool: Tool): Finding {
     return sized('JFS filesystem', Number(view.getBigUint64(0x8008, true)), view.getUint32(0x8018, true));
   if (hasText(bytes, 0x10034, 'ReIsErFs') || hasText(bytes, 0x10034, 'ReIsEr2Fs'))
     return sized('reiser filesystem', view.getUint32(0x10000, true), view.getUint16(0x1002c, true));
-  return { name: 'some data', usedKib: 'unknown' };
+  return { name: SOME_DATA, usedKib: 'unknown' };
 }
 
 function sized(name: string, blocks: number, blockBytes: number): Finding {
   if (blocks === 0) return { name, usedKib: 'unknown' };
   return { name, usedKib: Math.ceil((blocks * blockBytes) / 1024) };
+}
+
+/** What the reference has no name for: btrfs, LUKS, partition tables, ... Undefined if blkid(8) has none either. */
+function nameByBlkid(tool: Tool): string | undefined {
+  const { spawnSync }: typeof import('node:child_process') = require('node:child_process');
+  const result = spawnSync('blkid', ['-p', '-o', 'export', tool.deviceName], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    encoding: 'latin1',
+    timeout: 5000,
+  });
+  const found = [...(result.stdout ?? '').matchAll(/^(TYPE|PTTYPE)=([-\w.]+)$/gm)].map(([, key, value]) =>
+    key === 'TYPE' ? value : `partition table ${value}`,
+  );
+  // Its own meta data is nothing new to the user.
+  const foreign = found.filter((name) => name !== 'drbd');
+  return foreign.length === 0 ? undefined : foreign.join(', ');
 }
 
 const PVS =

@@ -9,8 +9,8 @@ import { controlSocketExists, runDirectoryPath } from '../control/channel/run-di
 export interface Host {
   /** Folder of the per-minor locks. */
   readonly lockFolder: string;
-  /** Whether the reference's drbdmeta takes its locks there, too. */
-  readonly sharesLocks: boolean;
+  /** Where releases of the reference lock the same minors. */
+  readonly foreignLockFolders: readonly string[];
   /** Folder of the last-known-size files (drbd-minor-N.lkbd). */
   readonly stateFolder: string;
   /** The disk state of a configured minor as `drbdsetup dstate` prints it; undefined if it is not configured. */
@@ -34,7 +34,7 @@ export function realHost(env: NodeJS.ProcessEnv, connect: Connect = () => ownCon
   const machine = directory === MACHINE_RUN_DIRECTORY;
   return {
     lockFolder: machine ? '/var/run/drbd/lock' : path.join(directory, 'lock'),
-    sharesLocks: machine,
+    foreignLockFolders: machine ? ['/var/run/drbd/lock', '/var/lock'] : [],
     stateFolder: machine ? '/var/lib/drbd' : path.join(directory, 'lib'),
     diskState: (minor) => diskStateInDaemon(minor, directory, connect),
   };

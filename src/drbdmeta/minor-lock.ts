@@ -28,8 +28,9 @@ function attempt(tool: Tool, name: string): number | undefined {
   try {
     fs.mkdirSync(path.dirname(name), { recursive: true });
     fs.closeSync(fs.openSync(name, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600));
-    // The kernel takes milliseconds for its list of locks, so it is not asked where nobody else looks.
-    const foreign = tool.host.sharesLocks ? foreignHolder(name) : undefined;
+    const foreign = foreignHolder(
+      tool.host.foreignLockFolders.map((folder) => path.join(folder, path.basename(name))),
+    );
     if (foreign !== undefined) return foreign;
     fs.writeFileSync(`${name}.udrbd`, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
     return undefined;
@@ -58,18 +59,24 @@ function ownHolder(name: string): number | undefined {
   return pid;
 }
 
-/** `N: POSIX  ADVISORY  WRITE PID MAJ:MIN:INODE START END` */
-function foreignHolder(name: string): number | undefined {
+/**
+ * The process that has one of these files locked: `N: POSIX  ADVISORY  WRITE PID MAJ:MIN:INODE START END`. The kernel takes
+ * milliseconds for its list of locks, so it is not asked where nobody else looks.
+ */
+function foreignHolder(names: readonly string[]): number | undefined {
+  const inodes = names.flatMap((name) => fs.statSync(name, { throwIfNoEntry: false })?.ino ?? []);
+  if (inodes.length === 0) return undefined;
   let locks: string;
   try {
     locks = fs.readFileSync('/proc/locks', 'latin1');
   } catch {
     return undefined;
   }
-  const inode = fs.statSync(name).ino;
   const line = locks
     .split('\n')
-    .find((candidate) => candidate.includes('POSIX') && candidate.includes(`:${inode} `));
+    .find(
+      (candidate) => candidate.includes('POSIX') && inodes.some((inode) => candidate.includes(`:${inode} `)),
+    );
   const pid = line === undefined ? undefined : /WRITE\s+([0-9]+)/.exec(line)?.[1];
   return pid === undefined || Number(pid) === process.pid ? undefined : Number(pid);
 }

@@ -2,6 +2,7 @@
  * What drbdmeta does differently from the reference on purpose; one test for a row of docs/differences.md that no other
  * test pins.
  */
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { BitmapSlotPrinter, wordsPerBuffer } from '../../src/metadata/dump-bitmap';
@@ -230,4 +231,17 @@ test('restore-md leaves a sparse file sparse, and makes holes where the dump has
   expect(read(layout.bitmapByte + 100, 4).toString('hex')).toBe('a55a1234');
   expect(read(layout.bitmapByte + 2 ** 27, 2 ** 22).every((byte) => byte === 0)).toBe(true);
   expect(fs.statSync(scratch.file('disk.img')).blocks * 512).toBeLessThan(2 ** 26);
+});
+
+test('what the reference calls some data is named by blkid, where that is installed', async () => {
+  if (spawnSync('blkid', ['--version']).status !== 0) {
+    process.stderr.write('SKIPPED: blkid is not installed\n');
+    return;
+  }
+  scratch.blank('disk.img', 2 ** 26);
+  patch(0, Buffer.from('LUKS\xba\xbe\0\x01', 'latin1'));
+  const result = await runHere(scratch, ['-', 'v09', 'disk.img', 'internal', 'create-md', '1'], { env: {} });
+  expect([result.status, result.changes]).toEqual([1, 0]);
+  expect(result.stdout).toContain('Found some data\n\n ==> This might destroy existing data! <==\n');
+  expect(result.stderr).toContain('blkid finds: crypto_LUKS\n');
 });

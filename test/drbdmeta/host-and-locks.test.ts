@@ -1,3 +1,4 @@
+import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { realHost } from '../../src/drbdmeta/host';
@@ -73,7 +74,7 @@ test('without a minor nothing is asked and nothing locked', async () => {
   const result = await runHere(scratch, words, {
     host: {
       lockFolder: '/nonexistent/nowhere',
-      sharesLocks: true,
+      foreignLockFolders: [],
       stateFolder: scratch.host.stateFolder,
       diskState: () => Promise.reject(new Error('asked')),
     },
@@ -86,4 +87,45 @@ test('a run directory of its own has locks and last-known sizes of its own; no d
   expect(host.lockFolder).toBe(path.join(scratch.folder, 'lock'));
   expect(host.stateFolder).toBe(path.join(scratch.folder, 'lib'));
   expect(await host.diskState(3)).toBeUndefined();
+});
+
+const reference = '/usr/sbin/drbdmeta';
+const lockable = fs.existsSync(reference) && process.getuid?.() === 0;
+if (!lockable)
+  process.stderr.write(`SKIPPED: the lock of the reference is not tested: no ${reference} or not root\n`);
+
+(lockable ? test : test.skip)('a minor that the reference has locked is refused', async () => {
+  const minor = 200_000 + (process.pid % 800_000);
+  // It holds its lock while it waits for somebody to write the dump that it shall verify.
+  const pipe = scratch.file('pipe');
+  spawnSync('mkfifo', [pipe]);
+  const holder = spawn(reference, [
+    String(minor),
+    'v09',
+    scratch.file('disk.img'),
+    'internal',
+    'verify-dump',
+    pipe,
+  ]);
+  const ended = new Promise((resolve) => holder.once('exit', resolve));
+  try {
+    const lock = `/var/lock/drbd-147-${minor}`;
+    const taken = () =>
+      fs.existsSync(lock) && fs.readFileSync('/proc/locks', 'latin1').includes(`:${fs.statSync(lock).ino} `);
+    for (let i = 0; i < 400 && !taken(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+    expect(taken()).toBe(true);
+    const words = ['--force', String(minor), 'v09', 'disk.img', 'internal', 'dstate'];
+    const host = { ...scratch.host, foreignLockFolders: ['/var/lock'] };
+    const result = await runHere(scratch, words, { host });
+    expect([result.status, result.stderr]).toEqual([
+      20,
+      `lock on ${path.join(scratch.host.lockFolder, `drbd-147-${minor}`)} currently held by pid:${holder.pid}\n`,
+    ]);
+    holder.kill('SIGKILL');
+    await ended;
+    expect((await runHere(scratch, words, { host })).status).toBe(0);
+    fs.rmSync(lock, { force: true });
+  } finally {
+    holder.kill('SIGKILL');
+  }
 });

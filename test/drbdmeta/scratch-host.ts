@@ -10,7 +10,7 @@ export class ScratchHost {
   readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), 'drbdmeta-test-'));
   readonly host: Host = {
     lockFolder: path.join(this.folder, 'lock'),
-    sharesLocks: true,
+    foreignLockFolders: [path.join(this.folder, 'lock')],
     stateFolder: path.join(this.folder, 'lib'),
     diskState: async () => undefined,
   };
