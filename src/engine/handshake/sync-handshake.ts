@@ -3,7 +3,13 @@
  * the bitmap accordingly.
  */
 import { StateCode } from '../../control/contract/codes';
-import { DiskState, diskStateName, ReplicationState, Role } from '../../control/contract/states';
+import {
+  ConnectionState,
+  DiskState,
+  diskStateName,
+  ReplicationState,
+  Role,
+} from '../../control/contract/states';
 import { UUID_FLAG } from '../../wire/uuids110';
 import { type PeerDevice } from '../objects';
 import { QUORUM_OFF } from '../options';
@@ -12,7 +18,7 @@ import { hex16, logLine } from '../state/object-log';
 import { committedDevice } from '../state/state-change';
 import { changeState } from '../state/transaction';
 import { resolvedCurrentUuid } from '../uuid/own-uuids';
-import { setBitmapUuidWithHistory } from '../uuid/generation';
+import { setBitmapUuidWithHistory, withoutPrimaryBit } from '../uuid/generation';
 import { prepareBitmap } from './bitmap-effects';
 import { type ComparedNode, compareUuids } from './compare-uuids';
 import { overrideByDisks } from './override-by-disks';
@@ -160,7 +166,10 @@ function makeView(
   };
 }
 
-/** What we compare must be what the peer compares: something changed since we announced it. */
+/**
+ * What we compare must be what the peer compares: something changed since we announced it. A connection that is being
+ * made is tried again; on one that exists the comparison goes on with a warning (engine.md 5.7).
+ */
 function announcementOutdated(view: View): boolean {
   const { peerDevice, self } = view;
   if (!peerDevice.initialStateSent) {
@@ -169,7 +178,7 @@ function announcementOutdated(view: View): boolean {
   }
   const bitmap = self.bitmap[peerDevice.peerNodeId] ?? 0n;
   let outdated = false;
-  if (self.current !== peerDevice.announcedCurrentUuid) {
+  if (withoutPrimaryBit(self.current) !== withoutPrimaryBit(peerDevice.announcedCurrentUuid)) {
     outdated = true;
     logLine(peerDevice, 'warning', 'My current UUID changed during handshake.');
   }
@@ -179,10 +188,9 @@ function announcementOutdated(view: View): boolean {
     const to = bitmap.toString(16).toUpperCase();
     logLine(peerDevice, 'warning', `My bitmap UUID changed during handshake. 0x${from} to 0x${to}`);
   }
-  if (outdated) {
-    logLine(peerDevice, 'info', 'uuid_compare()=retry-connect by rule=initial-handshake-changed');
-  }
-  return outdated;
+  if (!outdated || peerDevice.connection.now.cstate !== ConnectionState.Connecting) return false;
+  logLine(peerDevice, 'info', 'uuid_compare()=retry-connect by rule=initial-handshake-changed');
+  return true;
 }
 
 function logComparison(view: View): void {
