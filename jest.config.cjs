@@ -14,7 +14,10 @@ const common = {
 module.exports = {
   ...common,
   // Suites that take minutes have a script of their own: npm run test:NAME.
-  testPathIgnorePatterns: ['/node_modules/', ...(process.env.UDRBD_SUITE ? [] : ['<rootDir>/test/slow/'])],
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    ...(process.env.UDRBD_SUITE ? [] : ['<rootDir>/test/slow/', '<rootDir>/test/kernel-peer/']),
+  ],
   setupFilesAfterEnv: ['<rootDir>/test/fixed-seed.ts'],
   testTimeout: 30000,
   maxWorkers: 2,
