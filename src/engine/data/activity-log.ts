@@ -68,6 +68,8 @@ export class ActivityLog implements Task {
   updatesDisabled = false;
   /** Called when requests wait and no slot is free of references: whoever can should let go of some. */
   onStarving: () => void = () => undefined;
+  /** Called when the last write of an extent has let go of it. */
+  onExtentIdle: (extent: number) => void = () => undefined;
 
   private readonly slots: Slot[];
   private readonly free: Slot[] = [];
@@ -145,7 +147,9 @@ export class ActivityLog implements Task {
       const slot = this.byExtent.get(extent);
       if (slot === undefined || slot.references === 0)
         throw new RangeError(`extent ${extent} is not referenced`);
-      if (--slot.references === 0) this.pushNewest(slot);
+      if (--slot.references > 0) continue;
+      this.pushNewest(slot);
+      this.onExtentIdle(extent);
     }
     if (this.queue.length > 0) this.schedule();
   }

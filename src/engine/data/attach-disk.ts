@@ -12,6 +12,7 @@ import { handleDiskError } from './disk-errors';
 import { WhenDone } from './meta-data-target';
 import { type AttachWaiter, openBacking } from './open-backing';
 import { releaseWrittenExtents } from './peer-write';
+import { announceDue } from './peers-in-sync';
 import { recomputeWriteOrdering } from './receive-epochs';
 import { flushPeerAck, startNewEpoch } from './transfer-log';
 
@@ -42,6 +43,7 @@ export function openBackingFor(device: Device, request: Attach, waiter: AttachWa
     onBackingOpened: (backing) => {
       backing.activityLog.updatesDisabled = !options.alUpdates;
       backing.activityLog.onStarving = () => relieveActivityLog(device);
+      backing.activityLog.onExtentIdle = (extent) => announceDue(device, extent);
       waiter.onBackingOpened(backing);
     },
     onAttachFailed: (failure) => waiter.onAttachFailed(failure),

@@ -1,5 +1,6 @@
 /** What the data path keeps per object; everything in here belongs to data/. */
 import { type IoWaiter } from '../application-io';
+import { type PeerDevice } from '../objects';
 import { type TimerHandle } from '../ports';
 import { IntervalSet } from './interval-set';
 import { type BitmapReceiver } from '../../wire/bitmap-transfer';
@@ -95,6 +96,8 @@ export class DeviceIo {
   /** Called when no application write is in flight any more. */
   quietWaiters: IoWaiter[] = [];
   lazyBitmapTimer: TimerHandle | undefined;
+  /** By activity log extent: peers to speak of when no write holds the extent (wire-protocol.md 10.6). */
+  readonly announcementsDue = new Map<number, Set<PeerDevice>>();
 }
 
 export class PeerDeviceIo {

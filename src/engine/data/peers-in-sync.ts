@@ -1,26 +1,54 @@
 /** P_PEERS_IN_SYNC: telling nodes which areas are the same everywhere (wire-protocol.md 10.6). */
 import { DiskState, ReplicationState } from '../../control/contract/states';
-import { type NodeMask, nodeBit, NO_NODES, hasNode } from '../node-mask';
+import { type NodeMask, nodeBit, hasNode } from '../node-mask';
 import { type Device, type PeerDevice } from '../objects';
+import { isSync } from '../state/derived';
+import { AL_EXTENT_SECTORS, extentOfSector } from './activity-log';
 import { IntervalKind } from './interval-set';
 import { isConnected } from './packet-sender';
 
+const ACTIVE = IntervalKind.AppWrite | IntervalKind.PeerWrite | IntervalKind.ResyncWrite;
+
+/** The bits towards this peer tell the truth about it. */
 const isComparable = ({ now, bitmapSlot, connection }: PeerDevice): boolean =>
   bitmapSlot >= 0 &&
   isConnected(connection) &&
-  ((now.repl >= ReplicationState.SyncSource && now.repl <= ReplicationState.PausedSyncT) ||
-    (now.repl === ReplicationState.Established && now.pdsk === DiskState.UpToDate));
+  (isSync(now.repl) || (now.repl === ReplicationState.Established && now.pdsk === DiskState.UpToDate));
 
-/** The range has become clean towards some peer: every peer for which it is clean is told about the others. */
-export function announceInSync(device: Device, sector: number, sectors: number): void {
-  const bitmap = device.backing?.bitmap;
-  if (bitmap === undefined || sectors <= 0) return;
-  if (device.io.intervals.find(sector, sectors, IntervalKind.AppWrite | IntervalKind.PeerWrite)) return;
-  const same = device.peerDevices.filter(
-    (peerDevice) => isComparable(peerDevice) && !bitmap.anyInRange(peerDevice.bitmapSlot, sector, sectors),
+/**
+ * The range may have become clean towards `about`: it and all other peers for which it is clean are told of each other.
+ * Nobody is told of us: towards us they know themselves.
+ */
+export function announceInSync(about: PeerDevice, sector: number, sectors: number): void {
+  const { device } = about;
+  const end = Math.min(sector + sectors, device.backing?.bitmap.sectors ?? 0);
+  for (let at = sector; at < end;) {
+    const next = Math.min(end, (extentOfSector(at) + 1) * AL_EXTENT_SECTORS);
+    announceExtent(about, at, next - at);
+    at = next;
+  }
+}
+
+function announceExtent(about: PeerDevice, sector: number, sectors: number): void {
+  const { device, bitmapSlot } = about;
+  const { backing } = device;
+  if (backing === undefined || bitmapSlot < 0) return;
+  const { bitmap, activityLog } = backing;
+  // Who has a write in flight, and which slots its bits go to, is known when its extent is released.
+  if (activityLog.inUse(sector, sectors) || device.io.intervals.find(sector, sectors, ACTIVE)) {
+    postpone(about, extentOfSector(sector));
+    return;
+  }
+  if (bitmap.anyInRange(bitmapSlot, sector, sectors)) return;
+  const others = device.peerDevices.filter(
+    (peer) => peer !== about && isComparable(peer) && !bitmap.anyInRange(peer.bitmapSlot, sector, sectors),
   );
-  const mask = same.reduce((nodes, { peerNodeId }) => nodes | nodeBit(peerNodeId), NO_NODES);
-  for (const { connection } of same)
+  const told = isConnected(about.connection) ? [about, ...others] : others;
+  const mask: NodeMask = others.reduce(
+    (nodes, { peerNodeId }) => nodes | nodeBit(peerNodeId),
+    nodeBit(about.peerNodeId),
+  );
+  for (const { connection } of told)
     connection.link.sendControl({
       type: 'P_PEERS_IN_SYNC',
       volume: device.vnr,
@@ -30,14 +58,32 @@ export function announceInSync(device: Device, sector: number, sectors: number):
     });
 }
 
-/** The sender is in sync with the nodes of the mask in this range, with us too if we are among them. */
+function postpone(about: PeerDevice, extent: number): void {
+  const { announcementsDue } = about.device.io;
+  const due = announcementsDue.get(extent);
+  if (due === undefined) announcementsDue.set(extent, new Set([about]));
+  else due.add(about);
+}
+
+/** No write holds the extent any more: what could not be announced because of that. */
+export function announceDue(device: Device, extent: number): void {
+  const due = device.io.announcementsDue.get(extent);
+  if (due === undefined) return;
+  device.io.announcementsDue.delete(extent);
+  for (const about of due) announceInSync(about, extent * AL_EXTENT_SECTORS, AL_EXTENT_SECTORS);
+}
+
+/** The nodes of the mask hold the same in this range, we too if we are among those told. */
 export function peersInSync(peerDevice: PeerDevice, mask: NodeMask, sector: number, bytes: number): void {
   const { device } = peerDevice;
   const { backing } = device;
   if (backing === undefined) return;
+  let cleared = 0;
   backing.superblock.peers.forEach(({ bitmapIndex }, nodeId) => {
-    const senderAndWe = nodeId === peerDevice.peerNodeId && hasNode(mask, device.resource.nodeId);
-    if (bitmapIndex >= 0 && (hasNode(mask, nodeId) || senderAndWe))
-      backing.bitmap.clearRange(bitmapIndex, sector, bytes / 512);
+    if (bitmapIndex >= 0 && hasNode(mask, nodeId))
+      cleared += backing.bitmap.clearRange(bitmapIndex, sector, bytes / 512);
   });
+  // A source passes on what its target says; without news it would go round for ever.
+  if (cleared > 0 || peerDevice.now.repl === ReplicationState.SyncSource)
+    announceInSync(peerDevice, sector, bytes / 512);
 }

@@ -105,7 +105,7 @@ function afterEnd(run: ResyncRun, clean: boolean): void {
   const { device, resource } = peerDevice;
   run.stop();
   peerDevice.unstableResync = false;
-  if (clean && device.backing) announceInSync(device, 0, device.backing.bitmap.sectors);
+  if (clean && device.backing) announceInSync(peerDevice, 0, device.backing.bitmap.sectors);
   device.backing?.markDirty();
   device.backing?.syncSuperblock();
   resource.host.peerActions.runHelper('after-resync-target', peerDevice);
@@ -123,6 +123,7 @@ export function finishResyncAsSource(peerDevice: PeerDevice, peerDisk: DiskState
     peerDevice.next.pdsk = peerDisk;
   });
   run?.stop();
+  if (device.backing) announceInSync(peerDevice, 0, device.backing.bitmap.sectors);
 }
 
 function logDone(run: ResyncRun): void {

@@ -1,8 +1,6 @@
 /** The source of a resync learns what has been written (wire-protocol.md 10.3). */
 import { type PeerDevice } from '../objects';
-import { AL_EXTENT_SECTORS } from './activity-log';
 import { writeBitmapLazily } from './lazy-bitmap';
-import { announceInSync } from './peers-in-sync';
 
 /** P_RS_WRITE_ACK or its negative. False: it acknowledges nothing that was sent. */
 export function resyncAcked(peerDevice: PeerDevice, sector: number, bytes: number, ok: boolean): boolean {
@@ -22,8 +20,5 @@ export function resyncAcked(peerDevice: PeerDevice, sector: number, bytes: numbe
   writeBitmapLazily(device);
   if (io.resync?.marks.advance(device.resource.host.ports.scheduler.now(), bitmap.count(bitmapSlot)) === true)
     device.resource.host.notices.peerDeviceChanged(peerDevice);
-  const extent = Math.floor(sector / AL_EXTENT_SECTORS) * AL_EXTENT_SECTORS;
-  const length = Math.min(AL_EXTENT_SECTORS, bitmap.sectors - extent);
-  if (!bitmap.anyInRange(bitmapSlot, extent, length)) announceInSync(device, extent, length);
   return true;
 }

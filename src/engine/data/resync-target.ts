@@ -358,7 +358,7 @@ function markInSync(run: ResyncRun, request: ResyncRequest): void {
   writeBitmapLazily(device);
   const extent = Math.floor(request.sector / AL_EXTENT_SECTORS) * AL_EXTENT_SECTORS;
   const length = Math.min(AL_EXTENT_SECTORS, bitmap.sectors - extent);
-  if (!bitmap.anyInRange(bitmapSlot, extent, length)) announceInSync(device, extent, length);
+  if (!bitmap.anyInRange(bitmapSlot, extent, length)) announceInSync(peerDevice, extent, length);
 }
 
 /** When everything came back early the next tick need not wait for its time (pace: c-max-rate). */

@@ -110,6 +110,19 @@ export class DiskPositions {
     this.disk(node).discardable = true;
   }
 
+  /**
+   * A crashed Primary was the source although it had lost the cache of its disk (engine.md 5.7 both-off, 5.8): the
+   * writes after `to` are given up, also by third disks that have some of them. What these may hold is not changed, so
+   * that nobody else is promoted before them.
+   */
+  private rollBack(to: Position, from: Position): void {
+    for (const disk of this.disks.values()) {
+      if (!isAncestor(to, disk.current) || !isAncestor(disk.current, from)) continue;
+      disk.current = to;
+      if (isAncestor(to, disk.durable)) disk.durable = to;
+    }
+  }
+
   /** Two connected nodes say that their disks hold the same. */
   meet(one: string, two: string): Meeting {
     const [left, right] = [this.disk(one), this.disk(two)];
@@ -122,6 +135,7 @@ export class DiskPositions {
     const related = isAncestor(older.current, newer.current);
     if (related) {
       const to = older.crashedAsPrimary ? older.current : newer.current;
+      if (to === older.current) this.rollBack(to, newer.current);
       older.current = newer.current = older.possible = newer.possible = to;
       if (isAncestor(to, newer.durable)) newer.durable = to;
       older.durable = to;
