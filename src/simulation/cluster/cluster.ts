@@ -1,3 +1,4 @@
+import { ConnectionState } from '../../control/contract/states';
 import { DeviceFlag } from '../../metadata/superblock-flags';
 import { createMetadata, diskSizeFor, readSuperblock } from '../metadata-tool';
 import { DiskPositions } from '../model/disk-positions';
@@ -21,6 +22,8 @@ export class Cluster {
   /** Nodes that wrote as Primary: a barrier ack says nothing about their own disks. */
   private readonly unflushed = new Set<string>();
   private readonly primaries = new Set<string>();
+  /** Were Primary in this life and are not any more. */
+  private readonly demoted = new Set<string>();
 
   constructor(
     readonly world: World,
@@ -83,12 +86,16 @@ export class Cluster {
   /** A host stopped: is its engine gone with or without its disk's cache? */
   nodeStopped(node: ClusterNode): void {
     const wasPrimary = this.primaries.delete(node.name);
+    const wasDemoted = this.demoted.delete(node.name);
     judgeMetadata(node, 'after its host stopped');
     if (node.host.running) return;
-    this.positions.powerLost(node.name, wasPrimary);
     const superblock = readSuperblock(node.metadata);
-    const consistent = !('defect' in superblock) && (superblock.flags & DeviceFlag.CONSISTENT) !== 0;
-    if (consistent) judgeMedium(this, node, this.positions.durable(node.name), 'after it lost power');
+    const flags = 'defect' in superblock ? 0 : superblock.flags;
+    // A demotion counts when the disk knows of it.
+    const stillMarked = wasDemoted && (flags & DeviceFlag.CRASHED_PRIMARY) !== 0;
+    this.positions.powerLost(node.name, wasPrimary || stillMarked);
+    if ((flags & DeviceFlag.CONSISTENT) !== 0)
+      judgeMedium(this, node, this.positions.durable(node.name), 'after it lost power');
   }
 
   // --- after every event
@@ -98,20 +105,41 @@ export class Cluster {
     for (let i = 0; i < this.nodes.length; i++) {
       for (let j = i + 1; j < this.nodes.length; j++) {
         const [one, two] = [this.nodes[i], this.nodes[j]];
-        if (one !== undefined && two !== undefined && one.seesInSync(two) && two.seesInSync(one)) {
+        if (one !== undefined && two !== undefined && this.callThemselvesInSync(one, two)) {
           this.observePair(one, two);
         }
       }
     }
+  }
+  /**
+   * Secondaries learn some time after the Primary that it goes on without one of them: they are told, or find out and
+   * reconcile (engine.md 4.6, 5.13, 6.4). Until then only the Primary's word counts.
+   */
+  private callThemselvesInSync(one: ClusterNode, two: ClusterNode): boolean {
+    if (!seeEachOtherInSync(one, two)) return false;
+    if (one.isPrimary || two.isPrimary) return true;
+    if (!this.knowsItsPeers(one) || !this.knowsItsPeers(two)) return false;
+    return this.aliveNodes.every(
+      (node) => !node.isPrimary || (seeEachOtherInSync(node, one) && seeEachOtherInSync(node, two)),
+    );
+  }
+  private knowsItsPeers(node: ClusterNode): boolean {
+    return this.peersOf(node).every(
+      (peer) =>
+        node.viewOf(peer)?.cstate !== ConnectionState.Connected ||
+        peer.viewOf(node)?.cstate === ConnectionState.Connected,
+    );
   }
   private observeRole(node: ClusterNode): void {
     const primary = node.isPrimary;
     if (primary === this.primaries.has(node.name)) return;
     if (!primary) {
       this.primaries.delete(node.name);
+      this.demoted.add(node.name);
       return;
     }
     this.primaries.add(node.name);
+    this.demoted.delete(node.name);
   }
   private observePair(one: ClusterNode, two: ClusterNode): void {
     if (one.isPrimary && two.isPrimary) {
@@ -144,3 +172,6 @@ export class Cluster {
     }
   }
 }
+
+const seeEachOtherInSync = (one: ClusterNode, two: ClusterNode): boolean =>
+  one.seesInSync(two) && two.seesInSync(one);

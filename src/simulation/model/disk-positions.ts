@@ -14,8 +14,8 @@ interface DiskPosition {
   durable: Position;
   /** What it held before its power failed: it may still hold that, and its generation is of that time. */
   possible: Position;
-  /** Its host stopped as Primary; until the disks meet again either side's last unflushed writes may win. */
-  crashedAsPrimary: boolean;
+  /** Its host stopped as Primary; until it meets these disks again either side's last unflushed writes may win. */
+  readonly crashedFor: Set<string>;
   /** The operator said that this disk's changes do not matter. */
   discardable: boolean;
 }
@@ -36,7 +36,7 @@ export class DiskPositions {
       current: start,
       durable: start,
       possible: start,
-      crashedAsPrimary: false,
+      crashedFor: new Set(),
       discardable: false,
     });
   }
@@ -66,7 +66,7 @@ export class DiskPositions {
     for (const node of nodes) {
       const disk = this.disk(node);
       disk.current = disk.possible = after;
-      disk.crashedAsPrimary = false;
+      disk.crashedFor.clear();
     }
     if (apart === undefined || this.diverged) return undefined;
     return `write ${record.id} went to ${first} and ${apart}, which do not hold the same data`;
@@ -77,10 +77,12 @@ export class DiskPositions {
    */
   private beginGeneration(winnerName: string, present: readonly string[]): void {
     const winner = this.disk(winnerName);
+    const seen = present.map((name) => this.disk(name).possible);
     for (const [name, disk] of this.disks) {
       if (present.includes(name)) continue;
-      disk.crashedAsPrimary = false;
-      if (isAncestor(disk.current, winner.current) || !isAncestor(disk.current, winner.possible)) continue;
+      for (const other of present) disk.crashedFor.delete(other);
+      if (isAncestor(disk.current, winner.current)) continue;
+      if (!seen.some((possible) => isAncestor(disk.current, possible))) continue;
       disk.current = disk.durable = disk.possible = winner.current;
     }
   }
@@ -92,7 +94,8 @@ export class DiskPositions {
   powerLost(node: string, wasPrimary: boolean): void {
     const disk = this.disk(node);
     disk.current = disk.durable;
-    if (wasPrimary) disk.crashedAsPrimary = true;
+    if (!wasPrimary) return;
+    for (const other of this.disks.keys()) if (other !== node) disk.crashedFor.add(other);
   }
   /** No disk holds, or may hold, anything that `node` did not hold. */
   isNewest(node: string): boolean {
@@ -104,12 +107,33 @@ export class DiskPositions {
   invalidated(node: string): void {
     const disk = this.disk(node);
     disk.current = disk.durable = disk.possible = this.history.root;
-    disk.crashedAsPrimary = false;
+    disk.crashedFor.clear();
   }
   discard(node: string): void {
     this.disk(node).discardable = true;
   }
 
+  /** Both disks are at `to` now, and what one of them lost as a crashed Primary is given up. */
+  private settle(one: string, two: string, to: Position): void {
+    const pair = [
+      { disk: this.disk(one), other: two },
+      { disk: this.disk(two), other: one },
+    ];
+    const lost: Position[] = [];
+    for (const { disk, other } of pair) {
+      if (disk.crashedFor.has(other)) lost.push(disk.possible);
+      if (!isAncestor(disk.current, to)) lost.push(disk.current);
+      // A resync ends with a flush.
+      else if (!isAncestor(to, disk.current)) disk.durable = to;
+    }
+    for (const from of lost) this.rollBack(to, from);
+    for (const { disk, other } of pair) {
+      disk.current = to;
+      if (isAncestor(to, disk.durable)) disk.durable = to;
+      disk.crashedFor.delete(other);
+      if (disk.crashedFor.size === 0) disk.possible = to;
+    }
+  }
   /**
    * A crashed Primary was the source although it had lost the cache of its disk (engine.md 5.7 both-off, 5.8): the
    * writes after `to` are given up, also by third disks that have some of them. What these may hold is not changed, so
@@ -127,19 +151,14 @@ export class DiskPositions {
   meet(one: string, two: string): Meeting {
     const [left, right] = [this.disk(one), this.disk(two)];
     if (left.current === right.current || samePosition(left.current, right.current)) {
-      left.possible = right.possible = left.current;
-      left.crashedAsPrimary = right.crashedAsPrimary = false;
+      this.settle(one, two, left.current);
       return 'same';
     }
-    const [older, newer] = isAncestor(left.current, right.current) ? [left, right] : [right, left];
-    const related = isAncestor(older.current, newer.current);
-    if (related) {
-      const to = older.crashedAsPrimary ? older.current : newer.current;
-      if (to === older.current) this.rollBack(to, newer.current);
-      older.current = newer.current = older.possible = newer.possible = to;
-      if (isAncestor(to, newer.durable)) newer.durable = to;
-      older.durable = to;
-      older.crashedAsPrimary = newer.crashedAsPrimary = false;
+    const leftIsOlder = isAncestor(left.current, right.current);
+    const [older, newer] = leftIsOlder ? [left, right] : [right, left];
+    if (isAncestor(older.current, newer.current)) {
+      const olderWins = older.crashedFor.has(leftIsOlder ? two : one);
+      this.settle(one, two, olderWins ? older.current : newer.current);
       return 'caught-up';
     }
     const resolved = left.discardable !== right.discardable;
