@@ -139,6 +139,8 @@ export class Connection {
   /** Was Connected before since the object exists. */
   reconnect = false;
   notifyPeersLostPrimary = false;
+  /** It was lost as a Primary, and others were told, since it was last connected. */
+  lostAsPrimary = false;
   congested = false;
   /** True on exactly one side: the one that accepted the control socket. */
   resolveConflicts = false;
@@ -180,6 +182,11 @@ export class Device {
   // hidden flags, engine.md 1.4
   crashedPrimary = false;
   primaryLostQuorum = false;
+  /**
+   * Nodes that may have reached our generation although their slot still counts from an older one: connected when
+   * this host stopped, so that the end of a resync may not have got to the meta-data.
+   */
+  mayBeOnCurrent: NodeMask = NO_NODES;
   newCurrentUuidOwed = false;
   newCurrentUuidArmed = false;
   writingNewCurrentUuid = false;

@@ -13,7 +13,7 @@ import { afterDeferred, changeState } from '../state/transaction';
 import { whenStateChanges } from '../state/waiters';
 import { changeClusterWide } from '../twopc/coordinator';
 import { changeWord } from '../twopc/change-words';
-import { nodeBit } from '../node-mask';
+import { NO_NODES, nodeBit } from '../node-mask';
 import { type Answer, OK, refuse } from './answer';
 import { allocateBitmapSlots } from './bitmap-slots';
 import { determineSize, sizeText } from './device-size';
@@ -136,6 +136,11 @@ function adoptMetadata(device: Device, backing: BackingDevice): AttachFailure | 
     onlyMember && (flags & DeviceFlag.HAVE_QUORUM) !== 0 && (flags & DeviceFlag.WAS_UP_TO_DATE) !== 0;
   device.crashedPrimary = (flags & DeviceFlag.CRASHED_PRIMARY) !== 0 && !continuesItsRun(device, backing);
   device.primaryLostQuorum = (flags & DeviceFlag.PRIMARY_LOST_QUORUM) !== 0;
+  device.mayBeOnCurrent = superblock.peers.reduce(
+    (nodes, slot, node) =>
+      (slot.flags & PeerFlag.CONNECTED) !== 0 && slot.bitmapUuid !== 0n ? nodes | nodeBit(node) : nodes,
+    NO_NODES,
+  );
   return undefined;
 }
 

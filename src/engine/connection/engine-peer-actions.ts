@@ -1,5 +1,5 @@
 /** `PeerActions` on real connections: the meeting point of receiver, announcements, pings and transactions. */
-import { ConnectionState, Role } from '../../control/contract/states';
+import { ConnectionState } from '../../control/contract/states';
 import { NO_VOLUME } from '../../wire/features';
 import { type PeerActions } from '../actions';
 import { type NodeMask, hasNode } from '../node-mask';
@@ -24,7 +24,7 @@ import { beginConnecting } from './connect-transaction';
 import { requestPing } from './keep-alive';
 import { type HandlerTable } from './packet-handler';
 import { Receiver } from './receiver';
-import { primaryCameBack, tellOthersOfLostPrimary } from './reconcile';
+import { afterLoss, primaryCameBack } from './reconcile';
 import { runHelper } from './run-helper';
 import { evaluateFencing } from './fencing';
 
@@ -39,7 +39,7 @@ export class EnginePeerActions implements PeerActions {
       },
       onPathChanged: (connection, path) => host.notices.pathChanged(connection, path),
       onCleanup: (connection, done) => this.afterLoss(connection, done),
-      onCleanedUp: tellOthersOfLostPrimary,
+      onCleanedUp: afterLoss,
     });
   }
 
@@ -145,7 +145,7 @@ export class EnginePeerActions implements PeerActions {
     }
     connection.discardMyData = false;
     connection.disconnectExpected = false;
-    if (connection.now.peerRole === Role.Primary) primaryCameBack(connection.resource);
+    primaryCameBack(connection);
     wakeStateWaiters(connection.resource);
   }
 

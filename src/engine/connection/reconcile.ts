@@ -3,23 +3,31 @@
  * the other up to date (engine.md 5.13).
  */
 import { isSuccess } from '../../control/contract/codes';
-import { ConnectionState, DiskState, ReplicationState } from '../../control/contract/states';
+import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { NO_VOLUME } from '../../wire/features';
 import { type PacketOf } from '../../wire/packets';
-import { type Connection, type PeerDevice, type Resource } from '../objects';
+import { UUID_FLAG } from '../../wire/uuids110';
+import { type Connection, type Device, type PeerDevice, type Resource } from '../objects';
 import { hasReconcileHold, sameUuid } from '../state/data-trust';
-import { weakNodes } from '../state/derived';
+import { isStable, weakNodes } from '../state/derived';
 import { logLine } from '../state/object-log';
-import { committedDevice } from '../state/state-change';
+import { committedDevice, committedState } from '../state/state-change';
 import { changeState } from '../state/transaction';
 import { whenStateChanges } from '../state/waiters';
 import { sendCurrentUuid } from './announce';
 
-/** The connection to a Primary is cleaned up: tell everybody who has a disk how far we had come in its stream. */
-export function tellOthersOfLostPrimary(lost: Connection): void {
-  if (!lost.notifyPeersLostPrimary) return;
+/** A connection is cleaned up: with whom nothing is settled yet? */
+export function afterLoss(lost: Connection): void {
+  const { notifyPeersLostPrimary } = lost;
+  if (notifyPeersLostPrimary) tellOthersOfLostPrimary(lost);
+  // Who leaves himself is owed nothing any more.
+  if (forgetPending(lost.peerDevices) || notifyPeersLostPrimary) settled(lost.resource);
+}
+
+/** The connection was to a Primary: tell everybody who has a disk how far we had come in its stream. */
+function tellOthersOfLostPrimary(lost: Connection): void {
   lost.notifyPeersLostPrimary = false;
-  for (const peerDevice of lost.peerDevices) peerDevice.reconcilePending = false;
+  lost.lostAsPrimary = true;
   for (const other of lost.resource.connections) {
     if (other === lost || other.now.cstate !== ConnectionState.Connected) continue;
     const diskful = other.peerDevices.filter(
@@ -41,11 +49,13 @@ export function tellOthersOfLostPrimary(lost: Connection): void {
   }
 }
 
-/** The Primary is back: it brings everybody up to date itself. */
-export function primaryCameBack(resource: Resource): void {
-  for (const device of resource.devices) {
-    for (const peerDevice of device.peerDevices) peerDevice.reconcilePending = false;
-  }
+/** A Primary brings everybody up to date itself; with one that has lost its role the handshake has settled it. */
+export function primaryCameBack(connection: Connection): void {
+  const { resource, lostAsPrimary } = connection;
+  connection.lostAsPrimary = false;
+  if (!lostAsPrimary && connection.now.peerRole !== Role.Primary) return;
+  const pending = resource.connections.filter(({ peerDevices }) => forgetPending(peerDevices));
+  if (pending.length > 0) settled(resource);
 }
 
 export function onPeerDagtag(connection: Connection, packet: PacketOf<'P_PEER_DAGTAG'>): void {
@@ -71,12 +81,24 @@ export function onPeerDagtag(connection: Connection, packet: PacketOf<'P_PEER_DA
   if (lost.now.cstate === ConnectionState.Connected) {
     // Is it really gone? An answer means that only the others have lost it.
     resource.host.peerActions.pingPeer(lost, () => {
-      if (lost.now.cstate === ConnectionState.Connected) resource.host.peerActions.resumeReading(connection);
-      else if (!look()) whenStateChanges(resource, look);
+      if (lost.now.cstate === ConnectionState.Connected) {
+        letPeerCompare(connection);
+        resource.host.peerActions.resumeReading(connection);
+      } else if (!look()) whenStateChanges(resource, look);
     });
     return;
   }
   if (!look()) whenStateChanges(resource, look);
+}
+
+/** Only the peer has lost that node; if nobody goes on without us our data tells it whether it owes anything. */
+function letPeerCompare({ peerDevices, resource }: Connection): void {
+  const state = committedState(resource);
+  for (const peerDevice of peerDevices) {
+    const stable = isStable(state, committedDevice(peerDevice.device), 'new');
+    if (stable && peerDevice.now.repl === ReplicationState.Established)
+      resource.host.peerActions.sendUuids(peerDevice, UUID_FLAG.RESYNC);
+  }
 }
 
 type Direction = 'source' | 'target' | 'equal' | 'incomparable';
@@ -163,15 +185,26 @@ function withoutResync(
   settle(connection);
 }
 
-/** Nothing is pending between us any more; if nothing else holds a disk back it may become UpToDate again. */
+/** Nothing is pending between us any more. */
 function settle(connection: Connection): void {
-  const { resource } = connection;
+  if (forgetPending(connection.peerDevices)) settled(connection.resource);
+}
+function forgetPending(peerDevices: readonly PeerDevice[]): boolean {
   let pending = false;
-  for (const peerDevice of connection.peerDevices) {
+  for (const peerDevice of peerDevices) {
     pending ||= peerDevice.reconcilePending;
     peerDevice.reconcilePending = false;
   }
+  return pending;
+}
+/** If nothing else holds a disk back it may become UpToDate again. */
+function settled(resource: Resource): void {
   const doubted = resource.devices.filter((device) => device.now.disk === DiskState.Consistent);
-  if (!pending || doubted.length === 0 || doubted.some(hasReconcileHold)) return;
+  if (doubted.length === 0 || doubted.some(hasReconcileHold)) return;
   resource.host.peerActions.scheduleEmptyTransaction(resource, 'lost-peer');
+}
+
+/** There was nothing to resync with an UpToDate peer: we hold the current generation and owe nothing to anyone. */
+export function settledByUpToDatePeer({ peerDevices, resource }: Device): void {
+  if (forgetPending(peerDevices)) settled(resource);
 }

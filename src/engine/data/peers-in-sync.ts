@@ -21,6 +21,20 @@ const isComparable = ({ now, bitmapSlot, connection }: PeerDevice): boolean =>
  */
 export function announceInSync(about: PeerDevice, sector: number, sectors: number): void {
   const { device } = about;
+  const { peerActions } = device.resource.host;
+  // A peer that has crashed since we last heard of it may have lost what we take it to have.
+  const others = device.peerDevices.filter((peer) => peer !== about && isComparable(peer));
+  let silent = others.length;
+  for (const { connection } of others) {
+    peerActions.pingPeer(connection, () => {
+      if (--silent === 0) announceRange(about, sector, sectors);
+    });
+  }
+  if (silent === 0) announceRange(about, sector, sectors);
+}
+
+function announceRange(about: PeerDevice, sector: number, sectors: number): void {
+  const { device } = about;
   const end = Math.min(sector + sectors, device.backing?.bitmap.sectors ?? 0);
   for (let at = sector; at < end;) {
     const next = Math.min(end, (extentOfSector(at) + 1) * AL_EXTENT_SECTORS);

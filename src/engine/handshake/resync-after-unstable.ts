@@ -6,6 +6,7 @@ import {
   ReplicationState,
   replicationStateName,
 } from '../../control/contract/states';
+import { settledByUpToDatePeer } from '../connection/reconcile';
 import { type PeerDevice } from '../objects';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
@@ -31,6 +32,8 @@ export function resyncAfterUnstable(peerDevice: PeerDevice, disklessPrimary: boo
 
 function upgradeWithoutResync(peerDevice: PeerDevice): void {
   const { device, now, resource } = peerDevice;
+  if (device.now.disk === DiskState.Consistent && now.pdsk === DiskState.UpToDate)
+    settledByUpToDatePeer(device);
   if (device.now.disk !== DiskState.Outdated || now.pdsk < DiskState.Consistent) return;
   const name = diskStateName(now.pdsk);
   logLine(peerDevice, 'info', `Upgrading local disk to ${name} after unstable/weak (and no resync).`);

@@ -1,5 +1,7 @@
 /** Finish actions of one peer device (engine.md 2.6 steps 2 and 6). */
 import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
+import { PeerFlag } from '../../metadata/superblock-flags';
+import { nodeBit } from '../node-mask';
 import { noteResyncStart } from '../uuid/resync-uuids';
 import {
   isPausedSync,
@@ -41,7 +43,7 @@ export function finishPeerDevice(node: DeviceChange, peer: PeerDeviceChange, not
   const { peerDevice } = peer;
   if (node.new.disk === DiskState.UpToDate && peer.new.pdsk === DiskState.UpToDate) {
     const newly = node.old.disk !== DiskState.UpToDate || peer.old.pdsk !== DiskState.UpToDate;
-    if (newly) node.device.crashedPrimary = false;
+    if (newly && crashIsSettled(node, peer)) node.device.crashedPrimary = false;
   }
   finishRunning(node, peer);
   settleReconciliation(peer, notes);
@@ -55,6 +57,7 @@ export function finishPeerDevice(node: DeviceChange, peer: PeerDeviceChange, not
     peerDevice.considerResync = true;
   }
   if (peer.old.repl === ReplicationState.Off && peer.new.repl > ReplicationState.Off) {
+    node.device.mayBeOnCurrent &= ~nodeBit(peerDevice.peerNodeId);
     node.device.resource.host.dataActions.resumeActivityLog(node.device);
   }
   if (peer.new.pdsk < DiskState.UpToDate) peerDevice.gotNegAck = false;
@@ -66,6 +69,20 @@ export function finishPeerDevice(node: DeviceChange, peer: PeerDeviceChange, not
     peerDevice.initialStateSent = false;
     peerDevice.initialStateReceived = false;
   }
+}
+
+/**
+ * Everybody who may hold our generation has been compared with us: who was connected when we crashed and is not here
+ * may have more of the last writes, or less.
+ */
+function crashIsSettled(node: DeviceChange, peer: PeerDeviceChange): boolean {
+  if (isSyncTarget(peer.old.repl)) return true;
+  const slots = node.device.backing?.superblock.peers ?? [];
+  return slots.every(({ flags, bitmapUuid }, nodeId) => {
+    if ((flags & PeerFlag.HAVE_BITMAP) === 0 || bitmapUuid !== 0n) return true;
+    const other = node.peers.find(({ peerDevice }) => peerDevice.peerNodeId === nodeId);
+    return other?.new.pdsk === DiskState.UpToDate;
+  });
 }
 
 function finishRunning(node: DeviceChange, peer: PeerDeviceChange): void {

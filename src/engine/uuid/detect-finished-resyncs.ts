@@ -27,12 +27,10 @@ export function detectFinishedResyncs(peerDevice: PeerDevice): boolean {
   const weAreTarget = device.peerDevices.some((peer) => peer !== peerDevice && isSyncTarget(peer.now.repl));
   const equal =
     !peerIsTarget && !weAreTarget && sameUuid(resolvedCurrentUuid(device, peerDevice), uuids.currentUuid);
+  // What was found before concerned another handshake, or an attempt at this one that was aborted.
+  peerDevice.rsSourceMissedEnd = false;
+  peerDevice.rsPeerMissedEnd = false;
   if (peerDevice.now.repl === ReplicationState.Off && equal) return detectMissedEnds(peerDevice, uuids);
-  // What was missed concerned the handshake that is over.
-  if (peerDevice.now.repl !== ReplicationState.Off) {
-    peerDevice.rsSourceMissedEnd = false;
-    peerDevice.rsPeerMissedEnd = false;
-  }
   return detectEnds(peerDevice, uuids, equal);
 }
 

@@ -73,18 +73,22 @@ function rotateOnDisk(device: Device, weak: NodeMask, done: (rotated: boolean) =
   const before = structuredClone(superblock);
   const wasDay0 = isDay0(superblock);
   const got = rotateIntoBitmapSlots(device, weak);
-  if (got === NO_NODES && !wasDay0) {
+  const unsure = device.mayBeOnCurrent !== NO_NODES;
+  if (got === NO_NODES && !wasDay0 && !unsure) {
     done(false);
     return;
   }
+  device.mayBeOnCurrent = NO_NODES;
   setCurrentUuid(device, ports.random.u64());
-  if (wasDay0) pushHistory(device, before.currentUuid);
+  if (wasDay0 || unsure) pushHistory(device, before.currentUuid);
   dataActions.syncMetadata(device, (error) => {
     if (error !== 0 && device.backing !== undefined) {
       Object.assign(superblock, before);
       setExposedUuid(device, before.currentUuid);
       markDirty(device);
     }
+    // Who was not compared with since a crash of ours is now known to be behind.
+    else if (error === 0) device.crashedPrimary = false;
     done(error === 0);
   });
 }
