@@ -1,12 +1,12 @@
 /** `PeerActions` on real connections: the meeting point of receiver, announcements, pings and transactions. */
-import { ConnectionState } from '../../control/contract/states';
+import { ConnectionState, DiskState, ReplicationState } from '../../control/contract/states';
 import { NO_VOLUME } from '../../wire/features';
 import { type PeerActions } from '../actions';
 import { type NodeMask, hasNode } from '../node-mask';
 import { type Host } from '../host';
 import { type Connection, type Device, type PeerDevice, type Resource } from '../objects';
 import { QUORUM_OFF } from '../options';
-import { changeState } from '../state/transaction';
+import { afterDeferred, changeState } from '../state/transaction';
 import { wakeStateWaiters } from '../state/waiters';
 import { changeClusterWide } from '../twopc/coordinator';
 import { EMPTY_CHANGE } from '../twopc/change-words';
@@ -147,6 +147,7 @@ export class EnginePeerActions implements PeerActions {
     connection.disconnectExpected = false;
     primaryCameBack(connection);
     wakeStateWaiters(connection.resource);
+    afterDeferred(connection.resource, () => this.pingPeer(connection, () => announceNeighbour(connection)));
   }
 
   scheduleEmptyTransaction(resource: Resource, kind: 'lost-peer' | 'primary-resume'): void {
@@ -201,5 +202,14 @@ export class EnginePeerActions implements PeerActions {
     wakeStateWaiters(resource);
     evaluateFencing(connection);
     runHelper('disconnected', connection, done);
+  }
+}
+
+/** What third nodes take to differ between themselves and the new neighbour, or us, may be the same. */
+function announceNeighbour({ resource, peerDevices }: Connection): void {
+  for (const peerDevice of peerDevices) {
+    const { repl, pdsk } = peerDevice.now;
+    if (repl !== ReplicationState.Established || pdsk !== DiskState.UpToDate) continue;
+    resource.host.dataActions.announceInSync(peerDevice);
   }
 }

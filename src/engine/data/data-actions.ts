@@ -25,6 +25,7 @@ import { retryWaiting } from './waiting-requests';
 import { announceDagtag, drainConnection, markPeerWritesOutOfSync } from './receive-writes';
 import { recomputeWriteOrdering } from './receive-epochs';
 import { persistSize } from './persist-size';
+import { announceInSync } from './peers-in-sync';
 import { resyncProgress } from './resync-progress';
 import { finishResyncAsSource } from './resync-end';
 import { beginResync, initialiseResync } from './resync-start';
@@ -248,6 +249,7 @@ export const dataActions: DataActions = {
   resyncGrownArea,
   syncNewStorage,
   reconsiderResyncAfter,
+  announceInSync: (peerDevice) => announceInSync(peerDevice, 0, bitmapOf(peerDevice.device)?.sectors ?? 0),
   // Writes are always replicated to a target: RESYNC_WITHOUT_REPLICATION is not offered.
   announcePeerReplication: () => undefined,
 };

@@ -110,8 +110,8 @@ export class PeerDeviceIo {
   pending = 0;
   /** Requests of the peer that are not answered. */
   unacked = 0;
-  /** Resync data sent whose ack is not in: sector to sectors. */
-  readonly repliesOut = new Map<number, number>();
+  /** Resync data sent whose ack is not in, by first sector. */
+  readonly repliesOut = new Map<number, PeerRead>();
   bitmapReceiver: BitmapReceiver | undefined;
   /** The bitmap was received while entering the resync: a second one is ignored. */
   bitmapReceived = false;

@@ -111,11 +111,19 @@ export class PeerRead implements Interval, DiskWaiter {
       else this.reply();
     }
     this.end();
-    device.io.intervals.remove(this);
-    wakeConflicts(device);
+    if (this.peerDevice.io.repliesOut.get(this.sector) !== this) this.release();
     connection.io.activeDiskIo--;
     if (connection.io.activeDiskIo === 0) connection.io.idleWaiter?.();
     this.backing?.release();
+  }
+  /**
+   * The range may be written again: at once, or, if its data was sent, when the target has said that it is there. What
+   * is written, and told as out of sync, before that would count as in sync when the answer comes.
+   */
+  release(): void {
+    const { device } = this.peerDevice;
+    device.io.intervals.remove(this);
+    wakeConflicts(device);
   }
   private end(): void {
     if (this.finished) return;
@@ -155,7 +163,7 @@ export class PeerRead implements Interval, DiskWaiter {
           this.ack('P_RS_IS_IN_SYNC');
           return;
         }
-        peerDevice.io.repliesOut.set(sector, sectors);
+        peerDevice.io.repliesOut.set(sector, this);
         peerDevice.io.pending++;
         peerDevice.connection.io.resyncInFlight += sectors;
         sendDataPacket(peerDevice, 'P_RS_DATA_REPLY', sector, idHigh, idLow, 0, 0, data);

@@ -12,7 +12,7 @@ import { handleDiskError } from './disk-errors';
 import { type Interval, IntervalKind } from './interval-set';
 import { type LocalWrite, writeLocally } from './local-write';
 import { sendBlockAck, sendOutOfSync } from './packet-sender';
-import { isSyncSource } from '../state/derived';
+import { isOrBecomesSyncSource } from '../state/derived';
 import { DP } from '../../wire/packets';
 import { finishEpochs } from './receive-epochs';
 import { type WriteOperation } from './write-request';
@@ -217,7 +217,7 @@ const NO_DATA = new Uint8Array(0);
 
 function tellSyncTarget(write: PeerWrite, nodeId: number): void {
   const other = write.peerDevice.device.peerDeviceOf(nodeId);
-  if (other && isSyncSource(other.now.repl)) sendOutOfSync(other, write.sector, write.sectors);
+  if (other && isOrBecomesSyncSource(other.now.repl)) sendOutOfSync(other, write.sector, write.sectors);
 }
 
 /** Who else has the write will never be known: every slot but the lost Primary's is set (engine.md 6.1 step 8). */

@@ -30,7 +30,7 @@ export function announceInSync(about: PeerDevice, sector: number, sectors: numbe
       if (--silent === 0) announceRange(about, sector, sectors);
     });
   }
-  if (silent === 0) announceRange(about, sector, sectors);
+  if (others.length === 0) announceRange(about, sector, sectors);
 }
 
 function announceRange(about: PeerDevice, sector: number, sectors: number): void {

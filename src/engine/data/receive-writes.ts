@@ -140,6 +140,7 @@ function windUp(connection: Connection): void {
   connection.receivedDagtag = false;
   for (const peerDevice of connection.peerDevices) {
     peerDevice.io.pending -= peerDevice.io.repliesOut.size;
+    for (const read of peerDevice.io.repliesOut.values()) read.release();
     peerDevice.io.repliesOut.clear();
     peerDevice.io.sequence = 0;
   }

@@ -6,8 +6,10 @@ import { writeBitmapLazily } from './lazy-bitmap';
 export function resyncAcked(peerDevice: PeerDevice, sector: number, bytes: number, ok: boolean): boolean {
   const { io, device, bitmapSlot, connection } = peerDevice;
   const sectors = bytes / 512;
-  if (io.repliesOut.get(sector) !== sectors) return false;
+  const read = io.repliesOut.get(sector);
+  if (read?.sectors !== sectors) return false;
   io.repliesOut.delete(sector);
+  read.release();
   io.pending--;
   connection.io.resyncInFlight -= sectors;
   const bitmap = device.backing?.bitmap;

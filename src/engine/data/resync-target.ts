@@ -3,7 +3,7 @@ import { ConnectionState, ReplicationState } from '../../control/contract/states
 import { ID_SYNCER_HALF } from '../../wire/packets';
 import { type Device, type PeerDevice } from '../objects';
 import { type DiskWaiter, type TimerWaiter } from '../ports';
-import { isSyncSource } from '../state/derived';
+import { isOrBecomesSyncSource } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 import { AL_EXTENT_SECTORS } from './activity-log';
@@ -345,7 +345,7 @@ class ResyncWrite implements Interval, DiskWaiter {
 function markForOthers(source: PeerDevice, backing: BackingDevice, sector: number, sectors: number): void {
   backing.setInAllSlots(sector, sectors, source.bitmapSlot);
   for (const other of source.device.peerDevices)
-    if (other !== source && isSyncSource(other.now.repl) && isConnected(other.connection))
+    if (other !== source && isOrBecomesSyncSource(other.now.repl) && isConnected(other.connection))
       sendOutOfSync(other, sector, sectors);
 }
 

@@ -96,6 +96,9 @@ export const isSyncTarget = (repl: ReplicationState): boolean =>
 /** A resync with us as source: running or paused. */
 export const isSyncSource = (repl: ReplicationState): boolean =>
   repl === ReplicationState.SyncSource || repl === ReplicationState.PausedSyncS;
+/** The peer has our bitmap, or is getting it: it has to be told of bits that are set from now on. */
+export const isOrBecomesSyncSource = (repl: ReplicationState): boolean =>
+  isSyncSource(repl) || repl === ReplicationState.WFBitMapS;
 /** SyncSource..PausedSyncT without the verify states: a resync, running or paused. */
 export const isSync = (repl: ReplicationState): boolean => isSyncTarget(repl) || isSyncSource(repl);
 export const isVerify = (repl: ReplicationState): boolean =>
