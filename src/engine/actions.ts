@@ -130,6 +130,8 @@ export interface DataActions {
   outOfSyncBits(peerDevice: PeerDevice): number;
   /** Set bits of a slot of the meta-data. */
   slotBits(device: Device, slot: number): number;
+  /** The slot may lack blocks that changed since its generation: a resync has cleared bits. */
+  isPartialSlot(device: Device, slot: number): boolean;
   setSlot(device: Device, slot: number): void;
   clearSlot(device: Device, slot: number): void;
   copySlot(device: Device, from: number, to: number): void;

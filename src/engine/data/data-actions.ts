@@ -191,6 +191,7 @@ export const dataActions: DataActions = {
   syncMetadata,
   outOfSyncBits: ({ device, bitmapSlot }) => bitsOf(device, bitmapSlot),
   slotBits: bitsOf,
+  isPartialSlot: (device, slot) => bitmapOf(device)?.isPartial(slot) ?? true,
   setSlot: (device, slot) => void bitmapOf(device)?.setAll(slot),
   clearSlot: (device, slot) => void bitmapOf(device)?.clearAll(slot),
   copySlot: (device, from, to) => bitmapOf(device)?.copySlot(from, to),

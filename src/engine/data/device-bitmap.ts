@@ -36,6 +36,8 @@ export class DeviceBitmap {
   private readonly marks: Uint8Array;
   private readonly counts: number[];
   private dirtyPageCount = 0;
+  /** Slots of which bits were cleared: by a resync that may have been interrupted. */
+  private readonly partial: boolean[];
 
   constructor(
     readonly sectors: number,
@@ -49,6 +51,19 @@ export class DeviceBitmap {
     this.pages = this.words.length / PAGE_WORDS;
     this.marks = new Uint8Array(this.pages);
     this.counts = new Array<number>(slots).fill(0);
+    this.partial = new Array<boolean>(slots).fill(false);
+  }
+
+  /**
+   * False if the slot is known to tell everything that has changed since the generation that it counts from: only then
+   * may it stand in for the slot of another node that is at this generation.
+   */
+  isPartial(slot: number): boolean {
+    return this.partial[slot] !== false;
+  }
+  /** The slot counts from a new generation. */
+  beginGeneration(slot: number): void {
+    if (slot < this.slots) this.partial[slot] = false;
   }
 
   /** Takes the bytes read from disk into `words` for granted: masks what lies beyond the device, counts. */
@@ -59,6 +74,8 @@ export class DeviceBitmap {
       for (let w = 0, at = slot; w < this.wordsPerSlot; w++, at += this.slots)
         count += popcount(this.words[at] ?? 0);
       this.counts[slot] = count;
+      // What happened before nobody knows any more.
+      this.partial[slot] = count < this.bits;
     }
     this.marks.fill(0);
     this.dirtyPageCount = 0;
@@ -152,9 +169,11 @@ export class DeviceBitmap {
       bit = word * 32 + to;
     }
     this.counts[slot] = this.count(slot) - changed;
+    if (changed > 0) this.partial[slot] = true;
     return changed;
   }
   setAll(slot: number): number {
+    this.partial[slot] = false;
     return this.setBits(slot, 0, this.bits);
   }
   clearAll(slot: number): number {
@@ -169,6 +188,7 @@ export class DeviceBitmap {
     for (let w = 0; w < this.wordsPerSlot; w++)
       this.replaceWord(w * this.slots + to, this.words[w * this.slots + from] ?? 0);
     this.counts[to] = this.count(from);
+    this.partial[to] = this.isPartial(from);
   }
   private replaceWord(at: number, now: number): void {
     const old = this.words[at] ?? 0;
@@ -225,6 +245,7 @@ export class DeviceBitmap {
         this.setBits(slot, bit, Math.min(end, this.bits));
         bit = other.findNext(slot, end);
       }
+      this.partial[slot] = other.isPartial(slot);
       if (newBits && this.bits > other.bits) this.setBits(slot, other.bits, this.bits);
     }
     for (let page = 0; page < this.pages; page++) this.mark(page * PAGE_WORDS, PAGE_SET | PAGE_CLEARED);

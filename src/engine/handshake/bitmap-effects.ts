@@ -24,7 +24,11 @@ export function prepareBitmap(
       break;
     case 'copy-other-bitmap': {
       const slot = device.backing?.slotOf(strategy.node) ?? -1;
-      if (slot >= 0) {
+      if (slot >= 0 && dataActions.isPartialSlot(device, slot)) {
+        const text = `Setting all bitmap bits, some were cleared for node_id=${strategy.node}`;
+        logLine(peerDevice, 'info', text);
+        dataActions.setSlot(device, bitmapSlot);
+      } else if (slot >= 0) {
         const text = `Copying bitmap of peer node_id=${strategy.node} (bitmap_index=${slot})`;
         logLine(peerDevice, 'info', text);
         dataActions.copySlot(device, slot, bitmapSlot);

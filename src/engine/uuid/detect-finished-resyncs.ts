@@ -151,7 +151,9 @@ function copySlot(device: Device, from: number, to: number): void {
   const nodes = `Node ${to} (${nameOf(device, to)}) synced up to node ${from} (${nameOf(device, from)}).`;
   const slots = `copying bitmap slot ${source.bitmapIndex} to ${target.bitmapIndex}.`;
   logLine(device, 'info', `${nodes} ${slots}`);
-  device.resource.host.dataActions.copySlot(device, source.bitmapIndex, target.bitmapIndex);
+  const { dataActions } = device.resource.host;
+  if (dataActions.isPartialSlot(device, source.bitmapIndex)) dataActions.setSlot(device, target.bitmapIndex);
+  else dataActions.copySlot(device, source.bitmapIndex, target.bitmapIndex);
 }
 
 /** The peer holds one UUID for two absent nodes: it made such a copy; so do we if we own a bitmap with that UUID. */

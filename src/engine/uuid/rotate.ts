@@ -42,10 +42,16 @@ export function rotateIntoBitmapSlots(
     const hasBitmap = (slot.flags & PeerFlag.HAVE_BITMAP) !== 0;
     if (peerDevice.now.pdsk === DiskState.Diskless && !hasBitmap) continue;
     if (!staysBehind(peerDevice, weak)) continue;
-    setBitmapUuid(device, node, previous, dagtag);
+    leaveBehind(device, node, previous, dagtag);
     got |= nodeBit(node);
   }
   return got | rotateForAbsentNodes(device, previous, dagtag, usedIndexes);
+}
+
+function leaveBehind(device: Device, node: number, previous: bigint, dagtag: number | bigint): void {
+  const { bitmapUuid, bitmapIndex } = slotOf(superblockOf(device), node);
+  if (bitmapUuid === 0n && bitmapIndex >= 0) device.backing?.bitmap.beginGeneration(bitmapIndex);
+  setBitmapUuid(device, node, previous, dagtag);
 }
 
 /** Nodes without a peer device: their slots, and the slots that no node owns yet (day 0). */
@@ -70,7 +76,7 @@ function rotateForAbsentNodes(
     if (handled.has(index)) continue;
     handled.add(index);
     if (slot.bitmapUuid !== 0n && slot.bitmapUuid !== previous) continue;
-    setBitmapUuid(device, node, previous, dagtag);
+    leaveBehind(device, node, previous, dagtag);
     if (index < superblock.bmMaxPeers) got |= nodeBit(node);
   }
   return got;
