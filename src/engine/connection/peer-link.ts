@@ -32,6 +32,12 @@ export interface LinkEvents {
   onDataDrained(): void;
 }
 
+/** Bytes given to a stream since it exists, and those of them that the network has not taken. */
+export interface StreamLevel {
+  readonly accepted: number;
+  readonly queued: number;
+}
+
 const SCRATCH_BYTES = 4096;
 
 export class PeerLink {
@@ -75,6 +81,8 @@ export class PeerLink {
   generation = 0;
   private data: ByteStream | undefined;
   private control: ByteStream | undefined;
+  private dataBytes = 0;
+  private controlBytes = 0;
   private dataPauses = 0;
   private scratch = new Uint8Array(SCRATCH_BYTES);
   private scratchView = new DataView(this.scratch.buffer);
@@ -85,6 +93,12 @@ export class PeerLink {
   /** Bytes the data stream has accepted and the network has not yet taken. */
   get queuedDataBytes(): number {
     return this.data?.queuedBytes ?? 0;
+  }
+  get dataLevel(): StreamLevel {
+    return { accepted: this.dataBytes, queued: this.queuedDataBytes };
+  }
+  get controlLevel(): StreamLevel {
+    return { accepted: this.controlBytes, queued: this.control?.queuedBytes ?? 0 };
   }
   get dataPaused(): boolean {
     return this.dataPauses > 0;
@@ -133,9 +147,11 @@ export class PeerLink {
   }
   /** Ready-made bytes (header and payload) of hot packets; copied before the call returns. */
   sendDataBytes(bytes: Uint8Array): void {
+    this.dataBytes += bytes.length;
     this.data?.write(bytes);
   }
   sendControlBytes(bytes: Uint8Array): void {
+    this.controlBytes += bytes.length;
     this.control?.write(bytes);
   }
 
@@ -195,6 +211,8 @@ export class PeerLink {
       this.scratchView = new DataView(this.scratch.buffer);
     }
     const end = encodePacket(packet, this.context, this.scratchView, 0);
+    if (stream === this.data) this.dataBytes += end;
+    else this.controlBytes += end;
     stream.write(this.scratch.subarray(0, end));
   }
   private receiverFor(

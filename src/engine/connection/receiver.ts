@@ -27,6 +27,7 @@ import { EstablishStreams, type EstablishedStreams } from './establish-streams';
 import { IncomingStreams } from './incoming-streams';
 import { controlActivity, releasePingWaiters, startKeepAlive } from './keep-alive';
 import { type HandlerTable } from './packet-handler';
+import { watchSending } from './send-stall';
 
 /** After a handshake that may be tried again, milliseconds. */
 const RETRY_PAUSE = 1000;
@@ -72,7 +73,6 @@ export class Receiver {
       connection.next.cstate = ConnectionState.Connecting;
     });
     if (code < StateCode.Success) return;
-    link.koCount = connection.options.koCount;
     link.phase = 'establishing';
     link.attempt++;
     connection.disconnectExpected = false;
@@ -334,6 +334,7 @@ export class Receiver {
       this.fail(connection, ConnectionState.BrokenPipe);
     });
     startKeepAlive(connection);
+    watchSending(connection);
     this.readControl(connection);
     if (link.phase === 'running') this.events.onAgreed(connection);
   }

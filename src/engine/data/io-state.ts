@@ -7,7 +7,7 @@ import { type BitmapReceiver } from '../../wire/bitmap-transfer';
 import { type OpenFile } from './open-file';
 import { type PeerRead } from './peer-read';
 import { type PeerWrite, type ReceiveEpoch } from './peer-write';
-import { type ReadRequest } from './read-request';
+import { type LocalRead, type ReadRequest } from './read-request';
 import { Fifo, RequestTable, type WriteRequest } from './write-request';
 import { type ResyncRun } from './resync-run';
 import { type VerifyRun } from './verify-run';
@@ -30,6 +30,8 @@ export class ResourceIo {
   ackPending = false;
   ackSectors = 0;
   ackTimer: TimerHandle | undefined;
+  /** Looks for requests that take too long (request-timer.ts). */
+  requestTimer: TimerHandle | undefined;
   /** Write ordering method on the receiving side, as last logged. */
   writeOrdering: 'none' | 'drain' | 'flush' | 'barrier' = 'flush';
 }
@@ -41,6 +43,8 @@ export class ConnectionIo {
   /** Epoch of the writes sent since the last barrier, and their number. */
   openEpoch = -1;
   openEpochWrites = 0;
+  /** Scheduler time of the last P_BARRIER. */
+  barrierSentAt = 0;
   /** What the peer believes the dagtag to be; -1 = nothing was said yet. */
   sentDagtag = -1;
   /** Sectors of writes, and of resync data, sent and not acknowledged. */
@@ -92,6 +96,8 @@ export class DeviceIo {
   /** Round robin over peers for reads. */
   lastReadPeer = -1;
   readLocallyNext = false;
+  /** Reads of a disk that has a disk-timeout. */
+  readonly localReads = new Set<LocalRead>();
   readonly openFiles: OpenFile[] = [];
   /** Called when no application write is in flight any more. */
   quietWaiters: IoWaiter[] = [];

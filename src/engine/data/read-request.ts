@@ -7,6 +7,7 @@ import { logLine } from '../state/object-log';
 import { type BackingDevice } from './backing-device';
 import { handleDiskError } from './disk-errors';
 import { isConnected } from './packet-sender';
+import { ownBuffers, watchRequests } from './request-timer';
 import { bitOf } from './write-request';
 import { isBlocked } from './write-path';
 
@@ -31,7 +32,9 @@ export class ReadRequest implements DiskWaiter, Task {
   ) {}
 
   onDiskDone(error: ErrnoCode): void {
+    const { backing } = this;
     localReadDone(this, error);
+    backing?.release();
   }
   /** As a task: answers the application. */
   run(): void {
@@ -126,7 +129,10 @@ function readLocally(request: ReadRequest, backing: BackingDevice): void {
   request.backing = backing;
   request.device.io.readSectors += request.sectors;
   backing.hold();
-  backing.dataDisk.read(request.sector * 512, request.into, request);
+  if (ownBuffers(request.device)) {
+    new LocalRead(request, backing).start();
+    watchRequests(request.device.resource);
+  } else backing.dataDisk.read(request.sector * 512, request.into, request);
 }
 function localReadDone(request: ReadRequest, error: ErrnoCode): void {
   const { backing, device } = request;
@@ -137,7 +143,40 @@ function localReadDone(request: ReadRequest, error: ErrnoCode): void {
     handleDiskError(device, 'drbd_request_endio', 'data');
     submitRead(request);
   } else answer(request, 0);
-  backing?.release();
+}
+
+/** A read of a disk that may be given up on: it fills a buffer of its own. */
+export class LocalRead implements DiskWaiter {
+  readonly submittedAt: number;
+  private aborted = false;
+  private readonly buffer: Uint8Array;
+  constructor(
+    private readonly request: ReadRequest,
+    private readonly backing: BackingDevice,
+  ) {
+    this.submittedAt = request.device.resource.host.ports.scheduler.now();
+    this.buffer = new Uint8Array(request.into.length);
+  }
+  start(): void {
+    const { device, sector } = this.request;
+    device.io.localReads.add(this);
+    this.backing.dataDisk.read(sector * 512, this.buffer, this);
+  }
+  onDiskDone(error: ErrnoCode): void {
+    const { request, backing } = this;
+    if (!this.aborted) {
+      request.device.io.localReads.delete(this);
+      if (error === 0) request.into.set(this.buffer);
+      localReadDone(request, error);
+    }
+    backing.release();
+  }
+  /** Somebody else is asked. */
+  abort(error: ErrnoCode): void {
+    this.aborted = true;
+    this.request.device.io.localReads.delete(this);
+    localReadDone(this.request, error);
+  }
 }
 
 function readFromPeer(request: ReadRequest, peerDevice: PeerDevice): void {
@@ -148,6 +187,7 @@ function readFromPeer(request: ReadRequest, peerDevice: PeerDevice): void {
   request.submittedAt = device.resource.host.ports.scheduler.now();
   io.reads.add(request);
   peerDevice.io.pending++;
+  watchRequests(device.resource);
   const { sector, idHigh, idLow, sectors } = request;
   connection.link.sendData({
     type: 'P_DATA_REQUEST',

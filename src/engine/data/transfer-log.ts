@@ -37,8 +37,9 @@ export function closeSentEpoch(connection: Connection): void {
   const { io } = connection;
   if (io.openEpochWrites === 0) return;
   io.openEpochWrites = 0;
-  if (isConnected(connection))
-    connection.link.sendData({ type: 'P_BARRIER', volume: NO_VOLUME, barrier: io.openEpoch });
+  if (!isConnected(connection)) return;
+  io.barrierSentAt = connection.resource.host.ports.scheduler.now();
+  connection.link.sendData({ type: 'P_BARRIER', volume: NO_VOLUME, barrier: io.openEpoch });
 }
 
 /** Notes that a write was sent: epochs of one connection never mix between barriers. */

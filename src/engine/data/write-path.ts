@@ -4,15 +4,17 @@
  */
 import { DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { type Connection, type Device, type PeerDevice, type Resource } from '../objects';
-import { Errno, type ErrnoCode } from '../ports';
+import { type DiskWaiter, Errno, type ErrnoCode } from '../ports';
 import { shouldReplicate } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { writeOwedCurrentUuid } from '../uuid/new-current-uuid';
+import { type BackingDevice } from './backing-device';
 import { supersedeResyncRequests, wakeConflicts } from './conflicts';
 import { handleDiskError } from './disk-errors';
 import { IntervalKind } from './interval-set';
 import { writeLocally } from './local-write';
 import { isConnected, sendOutOfSync, sendWrite, writeFlags } from './packet-sender';
+import { ownBuffers, watchRequests } from './request-timer';
 import { DP } from '../../wire/packets';
 import {
   appendToLog,
@@ -146,8 +148,11 @@ function submit(request: WriteRequest): void {
     request.localPending = true;
     device.io.writtenSectors += request.sectors;
     backing.hold();
-    writeLocally(device, backing, request, request);
+    request.ownBuffer = ownBuffers(device);
+    if (request.ownBuffer) new LocalWriteCopy(request, backing).start();
+    else writeLocally(device, backing, request, request);
   }
+  watchRequests(resource);
   if (resource.io.epochWrites >= smallestEpochSize(resource)) startNewEpoch(resource);
   // Nobody left to wait for: protocol A without a disk, or all gone since the admission.
   settle(request);
@@ -185,6 +190,30 @@ function tellOutOfSync(peerDevice: PeerDevice, request: WriteRequest): void {
 }
 
 // --- what becomes of it
+
+/** A write to a disk that may be given up on: nobody else looks at its bytes. */
+class LocalWriteCopy implements DiskWaiter {
+  constructor(
+    private readonly request: WriteRequest,
+    private readonly backing: BackingDevice,
+  ) {}
+  start(): void {
+    const { device, operation, sector, sectors, data, fua, mayUnmap } = this.request;
+    const copy = { operation, sector, sectors, data: data.slice(), fua, mayUnmap };
+    writeLocally(device, this.backing, copy, this);
+  }
+  onDiskDone(error: ErrnoCode): void {
+    const { request, backing } = this;
+    if (request.localPending && request.backing === backing) localDone(request, error);
+    else backing.release();
+  }
+}
+function localAborted(request: WriteRequest): void {
+  request.localPending = false;
+  request.localOk = false;
+  request.backing?.setInAllSlots(request.sector, request.sectors);
+  settle(request);
+}
 
 function localDone(request: WriteRequest, error: ErrnoCode): void {
   const { backing, device } = request;
@@ -427,4 +456,4 @@ export function markUnackedOutOfSync(peerDevice: PeerDevice): void {
 /** Is any write of the resource on its way? */
 export const hasWritesInLog = (resource: Resource): boolean => resource.io.logHead !== undefined;
 
-export const writeFlow: WriteFlow = { extentsActive, localDone };
+export const writeFlow: WriteFlow = { extentsActive, localDone, localAborted };

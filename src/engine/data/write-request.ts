@@ -30,6 +30,8 @@ export type WriteStage = (typeof WriteStage)[keyof typeof WriteStage];
 export interface WriteFlow {
   extentsActive(request: WriteRequest, error: ErrnoCode): void;
   localDone(request: WriteRequest, error: ErrnoCode): void;
+  /** The disk is given up; its completion will not concern the request any more. */
+  localAborted(request: WriteRequest): void;
 }
 
 export class WriteRequest implements Interval, DiskWaiter, ExtentWaiter, Task {
@@ -64,6 +66,8 @@ export class WriteRequest implements Interval, DiskWaiter, ExtentWaiter, Task {
   holdsExtents = false;
   localPending = false;
   localOk = false;
+  /** The disk writes from a buffer of its own: the request may end before it (disk-timeout). */
+  ownBuffer = false;
   /** The application was answered. */
   completed = false;
   /** Given up to be started afresh when the suspension ends; touches no bits. */
