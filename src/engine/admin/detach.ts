@@ -2,6 +2,7 @@
 import { ErrorCode, isSuccess, StateCode } from '../../control/contract/codes';
 import { DiskState } from '../../control/contract/states';
 import { type Device } from '../objects';
+import { openersOf } from '../roles/opener-texts';
 import { changeState } from '../state/transaction';
 import { whenStateChanges } from '../state/waiters';
 import { changeClusterWide, type ChangeDone } from '../twopc/coordinator';
@@ -41,7 +42,8 @@ export function detach(device: Device, options: DetachOptions, done: ChangeDone)
       if (code === StateCode.IsDiskless) return done(StateCode.NothingToDo, infoTexts);
       if (!isSuccess(code)) {
         device.options = before;
-        return done(code, infoTexts);
+        const held = code === StateCode.NoUpToDateDisk;
+        return done(code, held ? [...infoTexts, ...openersOf(device)] : infoTexts);
       }
       whenDiskless(device, () => done(ErrorCode.NoError, infoTexts));
     },

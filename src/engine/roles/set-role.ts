@@ -12,6 +12,7 @@ import { changeClusterWide, type ChangeDone } from '../twopc/coordinator';
 import { changeWord } from '../twopc/change-words';
 import { type ClusterOutcome } from '../twopc/twopc-state';
 import { afterDemotion, afterPromotion } from './after-role-change';
+import { openerTexts } from './opener-texts';
 
 export interface RoleOptions {
   readonly force: boolean;
@@ -138,7 +139,8 @@ class RoleChange {
       this.resource.host.ports.scheduler.after(wait, { onTimer: () => this.attempt() });
       return;
     }
-    this.done(code, infoTexts);
+    const held = code === StateCode.DeviceInUse && this.role === Role.Secondary;
+    this.done(code, held ? [...infoTexts, ...openerTexts(this.resource)] : infoTexts);
   }
 
   private succeeded(code: number, infoTexts: readonly string[]): void {

@@ -8,6 +8,7 @@ import { applyAgreedSize, isDiskfulPrimary, maximumSize } from '../admin/cluster
 import { complement, hasNode, NO_NODES, nodeBit, type NodeMask } from '../node-mask';
 import { type Connection, directlyConnected, ownNode, type Resource } from '../objects';
 import { type TimerHandle } from '../ports';
+import { openersInShort } from '../roles/opener-texts';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 import { changedField, type ChangeWord, describeChange, inReceiversView } from './change-words';
@@ -318,7 +319,11 @@ const isFarPromotion = (remote: RemoteTransaction): boolean =>
 
 function vote(remote: RemoteTransaction, code: number): Vote {
   if (code >= StateCode.Success) return 'yes';
-  logLine(remote.resource, 'info', `State change failed: ${stateCodeText(code)} (${code})`);
+  const { resource } = remote;
+  logLine(resource, 'info', `State change failed: ${stateCodeText(code)} (${code})`);
+  if (code === StateCode.NoUpToDateDisk || code === StateCode.PrimaryReader)
+    for (const device of resource.devices)
+      if (device.openCount > 0) logLine(device, 'info', `Held open by${openersInShort(device)}`);
   return code === StateCode.InTransientState ? 'retry' : 'no';
 }
 
