@@ -14,7 +14,7 @@ import {
 } from '../../control/contract/requests';
 import { deviceOptions, diskOptions } from '../apply-options';
 import { type Host } from '../host';
-import { type Device, type PeerDevice } from '../objects';
+import { type Device, type PeerDevice, type Resource } from '../objects';
 import { afterDeferred, changeState } from '../state/transaction';
 import { whenStateChanges } from '../state/waiters';
 import { changeClusterWide } from '../twopc/coordinator';
@@ -27,6 +27,8 @@ import { createDevice, destroyDevice } from './object-tree';
 
 const MAX_MINOR = (1 << 20) - 1;
 const MAX_VOLUME = 65534;
+/** Milliseconds between looks whether I/O has drained. */
+const DRAIN_LOOK = 5;
 const BLOCK_SIZES: readonly number[] = [512, 1024, 2048, 4096];
 
 export function newMinor(host: Host, request: NewMinor, answer: Answer): void {
@@ -116,7 +118,15 @@ export function suspendIo(host: Host, request: SuspendIo, answer: Answer): void 
   const code = changeState(resource, { tag: 'suspend-io' }, () => {
     resource.next.suspUser = true;
   });
-  afterDeferred(resource, () => answer(refuse(code)));
+  afterDeferred(resource, () => whenDrained(resource, () => answer(refuse(code))));
+}
+
+/** Every write that was let in is answered, but for what lost peers owe (10.6), or the suspension is over. */
+function whenDrained(resource: Resource, done: () => void): void {
+  const drained = (): boolean =>
+    !resource.now.suspUser || !resource.host.dataActions.hasUnansweredWrites(resource);
+  if (drained()) return done();
+  resource.host.ports.scheduler.after(DRAIN_LOOK, { onTimer: () => whenDrained(resource, done) });
 }
 
 export function resumeIo(host: Host, request: ResumeIo, answer: Answer): void {

@@ -32,7 +32,13 @@ import { beginResync, initialiseResync } from './resync-start';
 import { scheduleTick } from './resync-target';
 import { flushPeerAck, startNewEpoch } from './transfer-log';
 import { VerifyRun } from './verify-run';
-import { hasWritesInLog, loseRequests, markUnackedOutOfSync, resendRequests } from './write-path';
+import {
+  hasUnansweredWrites,
+  hasWritesInLog,
+  loseRequests,
+  markUnackedOutOfSync,
+  resendRequests,
+} from './write-path';
 
 const bitmapOf = (device: Device) => device.backing?.bitmap;
 const bitsOf = (device: Device, slot: number): number =>
@@ -157,6 +163,7 @@ export const dataActions: DataActions = {
   announceDagtag,
   flushPeerAck,
   hasWritesInTransferLog: hasWritesInLog,
+  hasUnansweredWrites,
   markUnackedOutOfSync,
   markPeerWritesOutOfSync,
   resendRequests: (connection) => void (connection.io.resendDue = true),

@@ -456,4 +456,13 @@ export function markUnackedOutOfSync(peerDevice: PeerDevice): void {
 /** Is any write of the resource on its way? */
 export const hasWritesInLog = (resource: Resource): boolean => resource.io.logHead !== undefined;
 
+/** Some write waits for the disk, or for a peer that is there. */
+export function hasUnansweredWrites(resource: Resource): boolean {
+  let connected = 0;
+  for (const peer of resource.connections) if (isConnected(peer)) connected |= bitOf(peer.peerNodeId);
+  for (let request = resource.io.logHead; request; request = request.next)
+    if (!request.completed && (request.localPending || (request.pendingMask & connected) !== 0)) return true;
+  return false;
+}
+
 export const writeFlow: WriteFlow = { extentsActive, localDone, localAborted };
