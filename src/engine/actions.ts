@@ -55,6 +55,9 @@ export interface PeerActions {
   /** The connect transaction was committed. */
   handshakeCommitted(connection: Connection): void;
 
+  /** A diskless Primary works on another generation than ours: is there a peer that has it (engine.md 5.12)? */
+  tryToGetResync(device: Device): void;
+
   /** Schedules the empty two-phase commit of engine.md 6.4. */
   scheduleEmptyTransaction(resource: Resource, kind: 'lost-peer' | 'primary-resume'): void;
   /** `local-io-error`, `pri-lost`, ...; nothing is awaited unless `done` is given. */
@@ -76,6 +79,8 @@ export interface DataActions {
   /** *In commit.* Sends the pending peer ack (10.5). */
   flushPeerAck(resource: Resource): void;
   hasWritesInTransferLog(resource: Resource): boolean;
+  /** Writes of the application are on their way. */
+  hasUnansweredWrites(resource: Resource): boolean;
   /** Sets this peer's bits for every write it has not acknowledged (2.7 step 4e), before its bitmap is sent. */
   markUnackedOutOfSync(peerDevice: PeerDevice): void;
   /** *In commit.* Writes of this Primary that are not yet peer-acked become out of sync in the other slots (2.6 step 10). */

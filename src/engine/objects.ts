@@ -196,6 +196,7 @@ export class Device {
   restoreQuorum = false;
   restoringQuorum = false;
   tryToGetResync = false;
+  /** A peer that is connecting has gone on from our generation without us. */
   outdateOnTwopcCommit = false;
   stableResync = false;
   goingDiskless = false;

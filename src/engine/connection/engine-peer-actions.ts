@@ -6,6 +6,7 @@ import { type NodeMask, hasNode } from '../node-mask';
 import { type Host } from '../host';
 import { type Connection, type Device, type PeerDevice, type Resource } from '../objects';
 import { QUORUM_OFF } from '../options';
+import { tryToGetResync } from '../handshake/get-resync';
 import { afterDeferred, changeState } from '../state/transaction';
 import { wakeStateWaiters } from '../state/waiters';
 import { changeClusterWide } from '../twopc/coordinator';
@@ -131,6 +132,7 @@ export class EnginePeerActions implements PeerActions {
       peerDevice.inHandshake = false;
       peerDevice.staged = undefined;
       peerDevice.initialStateSent = false;
+      peerDevice.device.outdateOnTwopcCommit = false;
     }
     wakeStateWaiters(connection.resource);
   }
@@ -142,6 +144,7 @@ export class EnginePeerActions implements PeerActions {
       peerDevice.inHandshake = false;
       peerDevice.staged = undefined;
       peerDevice.discardMyData = false;
+      peerDevice.device.outdateOnTwopcCommit = false;
     }
     connection.discardMyData = false;
     connection.disconnectExpected = false;
@@ -177,6 +180,10 @@ export class EnginePeerActions implements PeerActions {
     changeState(resource, { tag: 'primary-resumed', hard: true, forceRecalc: true }, () => {
       resource.next.suspNoData = false;
     });
+  }
+
+  tryToGetResync(device: Device): void {
+    tryToGetResync(device);
   }
 
   runHelper(command: string, on: Connection | Device | PeerDevice, done?: (exitCode: number) => void): void {

@@ -85,14 +85,7 @@ export function compareWhileConnected(
   const { pdsk } = peerDevice.now;
   const view = makeView(peerDevice, pdsk, peerDevice.connection.now.peerRole, true);
   if (view === undefined) return undefined;
-  // The kernel says nothing of this comparison.
-  const decision = compare(view);
-  let { strategy } = decision;
-  if (byDisks) {
-    const disks = { own: view.ownDisk, peer: pdsk };
-    const { agreedProtocol } = peerDevice.connection;
-    strategy = overrideByDisks(decision, disks, view.self, view.peer, agreedProtocol) ?? strategy;
-  }
+  let strategy = decideConnected(view, byDisks);
   if (strategy.kind === 'split-brain-auto-recover') {
     if (pdsk === DiskState.UpToDate) strategy = { kind: 'target', how: 'use-bitmap' };
     else if (view.ownDisk === DiskState.UpToDate) strategy = { kind: 'source', how: 'use-bitmap' };
@@ -103,6 +96,21 @@ export function compareWhileConnected(
   }
   prepareBitmap(peerDevice, strategy, { self: view.self.current, peer: view.peer.current });
   return strategyToRepl(view, strategy);
+}
+
+/** The kernel says nothing of this comparison. */
+function decideConnected(view: View, byDisks: boolean): Strategy {
+  const decision = compare(view);
+  if (!byDisks) return decision.strategy;
+  const disks = { own: view.ownDisk, peer: view.peerDisk };
+  const { agreedProtocol } = view.peerDevice.connection;
+  return overrideByDisks(decision, disks, view.self, view.peer, agreedProtocol) ?? decision.strategy;
+}
+/** What a comparison with this connected peer would lead to; nothing is done about it. */
+export function strategyWhileConnected(peerDevice: PeerDevice): Strategy | undefined {
+  const { connection, now } = peerDevice;
+  const view = makeView(peerDevice, now.pdsk, connection.now.peerRole, true);
+  return view && decideConnected(view, true);
 }
 
 function compare(view: View): Decision {

@@ -20,6 +20,10 @@ export function deferDevice(change: StateChange, node: DeviceChange): void {
     sendStateToAll(node);
   }
   if (from === DiskState.UpToDate && to === DiskState.Inconsistent) sendStateToAll(node);
+  if (device.tryToGetResync) {
+    device.tryToGetResync = false;
+    peerActions.tryToGetResync(device);
+  }
   dataActions.syncMetadata(device);
   if (change.new.role === Role.Primary && node.old.haveQuorum && !node.new.haveQuorum) {
     peerActions.runHelper('quorum-lost', device);

@@ -3,7 +3,7 @@ import { ConnectionState, DiskState, ReplicationState, Role } from '../../contro
 import { NO_VOLUME } from '../../wire/features';
 import { type PacketOf } from '../../wire/packets';
 import { complement, hasNode, NO_NODES, nodeBit, type NodeMask } from '../node-mask';
-import { type Connection, type PeerDevice, type Resource } from '../objects';
+import { type Connection, type Device, type PeerDevice, type Resource } from '../objects';
 import { changedField, type ChangeWord } from './change-words';
 import { type ChangePhase } from './cluster-change';
 import { asDiskState, asReplicationState, asRole } from './state-values';
@@ -46,7 +46,15 @@ export function editConnect(
     const primary = hasNode(outcome.primaryNodes, connection.peerNodeId);
     connection.next.peerRole = primary ? Role.Primary : Role.Secondary;
   }
-  for (const peerDevice of connection.peerDevices) applyStaged(peerDevice);
+  for (const peerDevice of connection.peerDevices) {
+    applyStaged(peerDevice);
+    outdateIfPeerMovedOn(peerDevice.device);
+  }
+}
+/** The peer was where we are and has gone on without us (engine.md 4.6). */
+function outdateIfPeerMovedOn({ outdateOnTwopcCommit, next, resource }: Device): void {
+  if (!outdateOnTwopcCommit || resource.next.role === Role.Primary) return;
+  if (next.disk > DiskState.Outdated) next.disk = DiskState.Outdated;
 }
 function applyStaged(peerDevice: PeerDevice): void {
   const { staged, device, connection } = peerDevice;

@@ -2,7 +2,7 @@
 import { PeerFlag } from '../../metadata/superblock-flags';
 import { DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { hasNode, MAX_NODES, NO_NODES, nodeBit, type NodeMask } from '../node-mask';
-import { type PeerDevice } from '../objects';
+import { type Device, type PeerDevice } from '../objects';
 import { sameUuid } from '../state/data-trust';
 import { isSyncSource, isSyncTarget } from '../state/derived';
 import { setExposedUuid } from '../state/exposed-uuid';
@@ -82,10 +82,12 @@ export function receiveCurrentUuid(peerDevice: PeerDevice, uuid: bigint, weakNod
   else peerDevice.uuids = uuidsOfCurrent(uuid, weakNodes);
   peerDevice.uuidsReceived = true;
   if (!movedOn) return;
-  if (connection.now.peerRole === Role.Unknown || device.resource.twopc.remoteActive) {
-    device.outdateOnTwopcCommit = true;
-    return;
-  }
+  const { twopc } = device.resource;
+  if (connection.now.peerRole === Role.Unknown) device.outdateOnTwopcCommit = true;
+  else if (twopc.remoteActive) twopc.remoteEndWaiters.push(() => outdate(device));
+  else outdate(device);
+}
+function outdate(device: Device): void {
   changeState(device.resource, { tag: 'receive-current-uuid', hard: true }, () => {
     if (device.next.disk > DiskState.Outdated) device.next.disk = DiskState.Outdated;
   });

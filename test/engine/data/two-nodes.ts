@@ -138,6 +138,7 @@ export class Node {
       endHandshake: nothing,
       handshakeCommitted: nothing,
       scheduleEmptyTransaction: nothing,
+      tryToGetResync: () => undefined,
       runHelper: (_command, _on, done) => done && soon(() => done(0)),
     };
   }
