@@ -135,6 +135,8 @@ export interface DataActions {
   outOfSyncBits(peerDevice: PeerDevice): number;
   /** Set bits of a slot of the meta-data. */
   slotBits(device: Device, slot: number): number;
+  /** From now on the slot tells everything that changes since the present generation. */
+  beginSlotGeneration(device: Device, slot: number): void;
   /** The slot may lack blocks that changed since its generation: a resync has cleared bits. */
   isPartialSlot(device: Device, slot: number): boolean;
   setSlot(device: Device, slot: number): void;

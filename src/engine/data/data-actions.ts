@@ -198,6 +198,7 @@ export const dataActions: DataActions = {
   syncMetadata,
   outOfSyncBits: ({ device, bitmapSlot }) => bitsOf(device, bitmapSlot),
   slotBits: bitsOf,
+  beginSlotGeneration: (device, slot) => bitmapOf(device)?.beginGeneration(slot),
   isPartialSlot: (device, slot) => bitmapOf(device)?.isPartial(slot) ?? true,
   setSlot: (device, slot) => void bitmapOf(device)?.setAll(slot),
   clearSlot: (device, slot) => void bitmapOf(device)?.clearAll(slot),

@@ -50,7 +50,8 @@ export function rotateIntoBitmapSlots(
 
 function leaveBehind(device: Device, node: number, previous: bigint, dagtag: number | bigint): void {
   const { bitmapUuid, bitmapIndex } = slotOf(superblockOf(device), node);
-  if (bitmapUuid === 0n && bitmapIndex >= 0) device.backing?.bitmap.beginGeneration(bitmapIndex);
+  if (bitmapUuid === 0n && bitmapIndex >= 0)
+    device.resource.host.dataActions.beginSlotGeneration(device, bitmapIndex);
   setBitmapUuid(device, node, previous, dagtag);
 }
 

@@ -105,8 +105,8 @@ test('writes go on while the meta-data move', () => {
 test('a smaller size must be asked for', () => {
   const { world, a, b } = inSync(5);
   a.must(resizeTo({ size: 16384 }));
-  expect([sizeOf(a), sizeOf(b)]).toEqual([16384, 16384]);
   world.run(100);
+  expect([sizeOf(a), sizeOf(b)]).toEqual([16384, 16384]);
   expectMetadata(a);
 });
 
