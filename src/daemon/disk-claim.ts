@@ -3,8 +3,11 @@
  * the lock of the run directory: it ends with the process, however that ends. (Block devices are claimed by O_EXCL.)
  */
 import net from 'node:net';
+import { descriptorOf } from './socket-handle';
 
 export interface DiskClaim {
+  /** Who inherits this descriptor keeps the claim alive; -1 if it is not known. */
+  readonly descriptor: number;
   release(): void;
 }
 
@@ -15,7 +18,7 @@ export function claimFile(identity: string): Promise<DiskClaim | undefined> {
     server.once('error', () => resolve(undefined));
     server.listen(`\0udrbd-disk/${identity}`, () => {
       server.unref();
-      resolve({ release: () => void server.close() });
+      resolve({ descriptor: descriptorOf(server), release: () => void server.close() });
     });
   });
 }

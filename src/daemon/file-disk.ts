@@ -1,18 +1,21 @@
 /**
  * Backing disks: plain files, sparse images and block devices, through the page cache. Reads and writes are done
  * synchronously at the end of a round of inputs (a 4 KiB write takes 2 us that way and 47 us through the thread pool,
- * performance.md 3); a disk whose reads turn out to be slow is read through the thread pool. Flushes are always
- * asynchronous, and all that are asked for while one runs share the next.
+ * performance.md 3) unless they are large; a disk whose reads turn out to be slow is read through the thread pool.
+ * Flushes are always asynchronous, and all that are asked for while one runs share the next.
  */
 import fs from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { Errno, type Disk, type DiskWaiter, type ErrnoCode } from '../engine/ports';
 import { geometryOf } from './disk-geometry';
+import { HolePunching, type RangeOperation } from './hole-punching';
 import { type InputQueue, type RoundEnd } from './input-queue';
 import { errnoOf } from './os-error';
 
 /** Zeros are written in pieces of this size. */
 const ZERO_PIECE = 1024 * 1024;
+/** Larger reads and writes go through the thread pool: the event loop receives and sends others meanwhile. */
+const LARGE = 128 * 1024;
 /** A read that takes longer did not come from the page cache, in milliseconds. */
 const SLOW_READ = 0.5;
 /** After slow reads, this many go through the thread pool before one is tried directly again. */
@@ -46,6 +49,7 @@ interface WriteJob {
 }
 interface ZeroJob {
   readonly kind: 'zero';
+  readonly operation: RangeOperation;
   offset: number;
   length: number;
   readonly waiter: DiskWaiter;
@@ -59,13 +63,12 @@ type Job = ReadJob | WriteJob | ZeroJob | FlushJob;
 /** The opened file, shared by all who opened it with the same claim. */
 export interface OpenedFile {
   readonly fd: number;
+  /** What keeps other daemons away from a file; -1 if it is not known. Block devices need none. */
+  readonly claimFd: number | undefined;
   release(): void;
 }
 
 export class FileDisk implements Disk, RoundEnd {
-  /** Node has no fallocate and no BLKDISCARD: nothing is passed down, and nobody is told otherwise. */
-  readonly canDiscard = false;
-  readonly discardZeroes = false;
   size: number;
   readonly blockSize: number;
   private jobs: Job[] = [];
@@ -75,6 +78,7 @@ export class FileDisk implements Disk, RoundEnd {
   private readonly flushQueue: DiskWaiter[] = [];
   private pooledReads = 0;
   private readonly inMemory: boolean;
+  private readonly holes: HolePunching;
 
   constructor(
     readonly path: string,
@@ -85,6 +89,13 @@ export class FileDisk implements Disk, RoundEnd {
     this.size = geometry.size;
     this.blockSize = geometry.blockSize;
     this.inMemory = isInMemory(file.fd);
+    this.holes = HolePunching.of(file.fd, file.claimFd);
+  }
+  get canDiscard(): boolean {
+    return this.holes.canDiscard;
+  }
+  get discardZeroes(): boolean {
+    return this.canDiscard && this.holes.discardZeroes;
   }
 
   read(offset: number, into: Uint8Array, waiter: DiskWaiter): void {
@@ -96,11 +107,15 @@ export class FileDisk implements Disk, RoundEnd {
   flush(waiter: DiskWaiter): void {
     this.ask({ kind: 'flush', waiter }, 0, 0);
   }
-  discard(_offset: number, _length: number, waiter: DiskWaiter): void {
-    this.queue.later(() => waiter.onDiskDone(Errno.EOPNOTSUPP));
+  discard(offset: number, length: number, waiter: DiskWaiter): void {
+    if (this.canDiscard) this.askZero('discard', offset, length, waiter);
+    else this.queue.later(() => waiter.onDiskDone(Errno.EOPNOTSUPP));
   }
-  zeroOut(offset: number, length: number, _mayUnmap: boolean, waiter: DiskWaiter): void {
-    this.ask({ kind: 'zero', offset, length, waiter }, offset, length);
+  zeroOut(offset: number, length: number, mayUnmap: boolean, waiter: DiskWaiter): void {
+    this.askZero(mayUnmap ? 'punch' : 'zero', offset, length, waiter);
+  }
+  private askZero(operation: RangeOperation, offset: number, length: number, waiter: DiskWaiter): void {
+    this.ask({ kind: 'zero', operation, offset, length, waiter }, offset, length);
   }
   refreshSize(waiter: DiskWaiter): void {
     let error: ErrnoCode = 0;
@@ -150,7 +165,7 @@ export class FileDisk implements Disk, RoundEnd {
           this.writeNow(job);
           break;
         case 'zero':
-          this.zeroNow(job);
+          this.startZero(job);
           break;
         case 'flush':
           this.queueFlush(job.waiter);
@@ -160,8 +175,8 @@ export class FileDisk implements Disk, RoundEnd {
   }
 
   private readNow(job: ReadJob): void {
-    if (this.pooledReads > 0) {
-      this.pooledReads--;
+    if (this.pooledReads > 0 || job.bytes.length >= LARGE) {
+      if (this.pooledReads > 0) this.pooledReads--;
       this.readPooled(job, 0);
       return;
     }
@@ -191,9 +206,21 @@ export class FileDisk implements Disk, RoundEnd {
   }
 
   private writeNow(job: WriteJob): void {
-    const error = this.writeAll(job.bytes, job.bytes.length, job.offset);
-    if (error === 0 && job.fua) this.queueFlush(job.waiter);
-    else this.finish(job.waiter, error);
+    if (job.bytes.length >= LARGE) this.writePooled(job, 0);
+    else this.written(job, this.writeAll(job.bytes, job.bytes.length, job.offset));
+  }
+  private writePooled(job: WriteJob, done: number): void {
+    const { bytes, offset } = job;
+    fs.write(this.file.fd, bytes, done, bytes.length - done, offset + done, (failure, put) => {
+      if (failure !== null) this.written(job, errnoOf(failure));
+      else if (put === 0) this.written(job, Errno.EIO);
+      else if (done + put < bytes.length) this.writePooled(job, done + put);
+      else this.written(job, 0);
+    });
+  }
+  private written({ fua, waiter }: WriteJob, error: ErrnoCode): void {
+    if (error === 0 && fua) this.queueFlush(waiter);
+    else this.finish(waiter, error);
   }
   private writeAll(bytes: Uint8Array, length: number, offset: number): ErrnoCode {
     try {
@@ -207,6 +234,15 @@ export class FileDisk implements Disk, RoundEnd {
       return errnoOf(failure);
     }
   }
+  private startZero(job: ZeroJob): void {
+    const { operation, offset, length } = job;
+    if (!this.holes.takes(operation, length)) this.zeroNow(job);
+    else
+      this.holes.start(operation, offset, length, (ok) => {
+        if (ok) this.finish(job.waiter, 0);
+        else this.queue.input(() => this.zeroNow(job));
+      });
+  }
   /** A piece a round, so that others get their turn. */
   private zeroNow(job: ZeroJob): void {
     zeros ??= new Uint8Array(ZERO_PIECE);
@@ -215,7 +251,7 @@ export class FileDisk implements Disk, RoundEnd {
     job.offset += length;
     job.length -= length;
     if (error !== 0 || job.length === 0) this.finish(job.waiter, error);
-    else this.queue.later(() => this.start(job));
+    else this.queue.later(() => this.zeroNow(job));
   }
 
   private queueFlush(waiter: DiskWaiter): void {

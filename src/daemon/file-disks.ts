@@ -104,6 +104,7 @@ export class FileDisks implements Disks {
     held.users++;
     return {
       fd: held.fd,
+      claimFd: held.lock?.descriptor,
       release: () => {
         if (--held.users > 0) return;
         this.held.delete(identity);

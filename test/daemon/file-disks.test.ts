@@ -9,6 +9,7 @@ import { InputQueue } from '../../src/daemon/input-queue';
 import { Errno } from '../../src/engine/ports';
 import { diskDone, mustOpen, openDisk, throwing } from './port-waiters';
 
+const MiB = 1024 * 1024;
 let folder: string;
 let disks: FileDisks;
 beforeEach(() => {
@@ -27,7 +28,7 @@ function image(size: number, name = 'disk'): string {
 describe('a backing file', () => {
   test('has the size of the file, in whole sectors', async () => {
     const disk = await mustOpen(disks, image(1024 * 1024 + 100));
-    expect(disk).toMatchObject({ size: 1024 * 1024, blockSize: 512, canDiscard: false });
+    expect(disk).toMatchObject({ size: 1024 * 1024, blockSize: 512 });
   });
   test('holds what was written, at once visible to other readers', async () => {
     const file = image(64 * 1024);
@@ -97,9 +98,40 @@ describe('a backing file', () => {
     expect(await diskDone((w) => disk.refreshSize(w))).toBe(0);
     expect(disk.size).toBe(16384);
   });
-  test('passes no discards on and says so', async () => {
-    const disk = await mustOpen(disks, image(8192));
-    expect(await diskDone((w) => disk.discard(0, 512, w))).toBe(Errno.EOPNOTSUPP);
+  test('gives space back, and says whether it can', async () => {
+    const file = image(0);
+    fs.writeFileSync(file, Buffer.alloc(8 * MiB, 1));
+    const disk = await mustOpen(disks, file);
+    if (!disk.canDiscard) {
+      process.stderr.write('SKIPPED: no discards: no fallocate here, or the file system punches no holes\n');
+      expect(await diskDone((w) => disk.discard(0, 512, w))).toBe(Errno.EOPNOTSUPP);
+      return;
+    }
+    expect(disk.discardZeroes).toBe(true);
+    const before = fs.statSync(file).blocks;
+    const results = await Promise.all([
+      diskDone((w) => disk.discard(0, MiB, w)),
+      diskDone((w) => disk.discard(MiB, MiB, w)),
+      diskDone((w) => disk.zeroOut(3 * MiB, MiB, true, w)),
+      // Too small for a program.
+      diskDone((w) => disk.discard(6 * MiB, 512, w)),
+    ]);
+    expect(results).toEqual([0, 0, 0, 0]);
+    expect(before - fs.statSync(file).blocks).toBeGreaterThanOrEqual((2.9 * MiB) / 512);
+    const expected = Buffer.alloc(8 * MiB, 1)
+      .fill(0, 0, 2 * MiB)
+      .fill(0, 3 * MiB, 4 * MiB);
+    expect(fs.readFileSync(file).equals(expected.fill(0, 6 * MiB, 6 * MiB + 512))).toBe(true);
+    expect(fs.statSync(file).size).toBe(8 * MiB);
+  });
+  test('zeroes without giving space back if that is not wanted', async () => {
+    const file = image(0);
+    fs.writeFileSync(file, Buffer.alloc(10 * MiB, 1));
+    const disk = await mustOpen(disks, file);
+    const before = fs.statSync(file).blocks;
+    expect(await diskDone((w) => disk.zeroOut(0, 9 * MiB, false, w))).toBe(0);
+    expect(fs.statSync(file).blocks).toBeGreaterThanOrEqual(before);
+    expect(fs.readFileSync(file).equals(Buffer.alloc(10 * MiB, 1).fill(0, 0, 9 * MiB))).toBe(true);
   });
   test('a full file system is ENOSPC, not an exception', async () => {
     if (!fs.existsSync('/dev/full')) return;

@@ -11,8 +11,12 @@ const PATIENCE = 20_000;
 export const findProgram = (name: string): string | undefined =>
   DIRECTORIES.map((directory) => path.join(directory, name)).find((file) => fs.existsSync(file));
 
-/** What the program printed. `fd` becomes its descriptor 3. Rejects with what it complained about. */
-export function runProgram(name: string, args: readonly string[], fd?: number): Promise<string> {
+/** What the program printed. `fds` become its descriptors from 3 on. Rejects with what it complained about. */
+export function runProgram(
+  name: string,
+  args: readonly string[],
+  ...fds: readonly number[]
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const program = findProgram(name);
     if (program === undefined) {
@@ -20,7 +24,7 @@ export function runProgram(name: string, args: readonly string[], fd?: number): 
       return;
     }
     const child = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe', fd ?? 'ignore'],
+      stdio: ['ignore', 'pipe', 'pipe', ...fds],
       env: { PATH: DIRECTORIES.join(':'), LC_ALL: 'C' },
       timeout: PATIENCE,
     });
