@@ -4,6 +4,8 @@ import { type ByteStream, type Endpoint, type StreamReceiver } from '../engine/p
 import { type InputQueue, type RoundEnd } from './input-queue';
 import { errnoOf } from './os-error';
 import { isGreaterAddress } from './raw-address';
+import { ReceiveMemory, type SlabPool } from './receive-memory';
+import { descriptorOf, readInto, writeNow } from './socket-handle';
 
 /** Small writes are joined in pieces of this many bytes; larger ones get a piece of their own. */
 const PIECE = 64 * 1024;
@@ -11,9 +13,23 @@ const LARGE = 16 * 1024;
 /** `onDrained` comes when the queue has shrunk to this many bytes. */
 const LOW_MARK = 64 * 1024;
 const SPARE_PIECES = 32;
+/** Pieces in one system call (IOV_MAX is 1024). */
+const MOST_PIECES = 512;
 
-/** Pieces to be used again; all streams share them. */
+/** Memory of joined pieces, and those to be used again; all streams share them. */
+const joined = new WeakSet<ArrayBufferLike>();
 const spare: Buffer[] = [];
+function takePiece(): Buffer {
+  const piece = spare.pop() ?? Buffer.allocUnsafeSlow(PIECE);
+  joined.add(piece.buffer);
+  return piece;
+}
+function giveBack({ buffer }: Uint8Array): void {
+  if (spare.length < SPARE_PIECES && joined.has(buffer)) spare.push(Buffer.from(buffer));
+}
+/** Shared bytes must not wait: their owner will use them for something else. */
+const ownCopy = (piece: Uint8Array): Uint8Array =>
+  joined.has(piece.buffer) ? piece : Uint8Array.from(piece);
 
 export class TcpStream implements ByteStream, RoundEnd {
   private receiver: StreamReceiver | undefined;
@@ -21,33 +37,52 @@ export class TcpStream implements ByteStream, RoundEnd {
   private ending = false;
   private told = false;
   /** Full or large pieces of this round, in order. */
-  private readonly pieces: Buffer[] = [];
+  private pieces: Uint8Array[] = [];
   private tail: Buffer | undefined;
   private tailUsed = 0;
   private held = 0;
   /** What the socket has and will call back for, oldest first. */
-  private readonly written: Buffer[] = [];
+  private readonly written: Uint8Array[] = [];
   private aboveLowMark = false;
   private asked = false;
+  private readonly socket: Socket;
+  private readonly memory: ReceiveMemory;
+  private readonly descriptor: number;
+  private arrived = 0;
 
+  /** `socket` must not have read yet. `slabs`: the receiver counts its views of what it is given there. */
   constructor(
     private readonly queue: InputQueue,
-    private readonly socket: Socket,
+    socket: Socket,
     readonly local: Endpoint,
     readonly remote: Endpoint,
+    slabs?: SlabPool,
   ) {
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, 30_000);
-    socket.on('data', (bytes: Buffer) => {
-      queue.input(() => {
-        if (!this.closed) this.receiver?.onBytes(bytes);
-      });
+    const memory = new ReceiveMemory(slabs);
+    this.memory = memory;
+    this.socket = readInto(socket, {
+      space: () => memory.space(),
+      onRead: (length) => {
+        this.arrived = length;
+        queue.input(this.deliver);
+      },
     });
-    socket.on('end', () => this.tellClosed(0));
-    socket.on('error', (error) => this.tellClosed(errnoOf(error)));
-    socket.on('close', () => this.tellClosed(0));
-    socket.pause();
+    this.descriptor = descriptorOf(this.socket);
+    this.socket.setNoDelay(true);
+    this.socket.setKeepAlive(true, 30_000);
+    this.socket.on('end', () => this.tellClosed(0));
+    this.socket.on('error', (error) => this.tellClosed(errnoOf(error)));
+    this.socket.on('close', () => this.tellClosed(0));
+    this.socket.pause();
   }
+  private readonly deliver = (): void => {
+    const { memory, receiver } = this;
+    const bytes = memory.filled(this.arrived);
+    if (this.closed) return;
+    receiver?.onBytes(bytes);
+    // One that came meanwhile knows nothing of what the other has kept.
+    memory.makeRoom(receiver === this.receiver ? receiver?.window : undefined);
+  };
 
   get localIsGreater(): boolean {
     return isGreaterAddress(this.local, this.remote);
@@ -63,19 +98,31 @@ export class TcpStream implements ByteStream, RoundEnd {
 
   write(bytes: Uint8Array): void {
     if (this.closed || this.ending || bytes.length === 0) return;
-    if (bytes.length >= LARGE) {
-      this.closeTail();
-      this.pieces.push(Buffer.from(bytes));
-    } else this.append(bytes);
-    this.held += bytes.length;
+    if (bytes.length >= LARGE) this.push(Uint8Array.from(bytes));
+    else this.append(bytes);
+    this.ask(bytes.length);
+  }
+  writeShared(bytes: Uint8Array): void {
+    if (bytes.length < LARGE) this.write(bytes);
+    else if (!this.closed && !this.ending) {
+      this.push(bytes);
+      this.ask(bytes.length);
+    }
+  }
+  private push(piece: Uint8Array): void {
+    this.closeTail();
+    this.pieces.push(piece);
+  }
+  private ask(length: number): void {
+    this.held += length;
     if (this.asked) return;
     this.asked = true;
     this.queue.afterInputs(this);
   }
   private append(bytes: Uint8Array): void {
-    if (this.tail !== undefined && this.tailUsed + bytes.length > PIECE) this.closeTail();
+    if (this.tail !== undefined && this.tailUsed + bytes.length > this.tail.length) this.closeTail();
     if (this.tail === undefined) {
-      this.tail = spare.pop() ?? Buffer.allocUnsafeSlow(PIECE);
+      this.tail = takePiece();
       this.tailUsed = 0;
     }
     this.tail.set(bytes, this.tailUsed);
@@ -89,26 +136,43 @@ export class TcpStream implements ByteStream, RoundEnd {
   endRound(): void {
     this.asked = false;
     this.closeTail();
-    if (this.closed) {
-      this.pieces.length = 0;
-      return;
-    }
-    const { socket, pieces } = this;
-    if (pieces.length > 1) socket.cork();
-    for (const piece of pieces) {
+    const { pieces } = this;
+    this.pieces = [];
+    this.held = 0;
+    if (this.closed) return;
+    const { socket } = this;
+    const rest = socket.writableLength === 0 ? this.writeDirectly(pieces) : pieces.map(ownCopy);
+    if (rest.length > 1) socket.cork();
+    for (const piece of rest) {
       this.written.push(piece);
       socket.write(piece, this.onWritten);
     }
-    if (pieces.length > 1) socket.uncork();
-    pieces.length = 0;
-    this.held = 0;
+    if (rest.length > 1) socket.uncork();
     if (socket.writableLength > LOW_MARK) this.aboveLowMark = true;
     if (this.ending) socket.end();
   }
+  /** Returns what the kernel did not take, as bytes of our own. */
+  private writeDirectly(pieces: readonly Uint8Array[]): Uint8Array[] {
+    if (this.descriptor < 0 || this.socket.destroyed) return pieces.map(ownCopy);
+    let first = 0;
+    while (first < pieces.length) {
+      const batch = pieces.length <= MOST_PIECES ? pieces : pieces.slice(first, first + MOST_PIECES);
+      let taken = writeNow(this.descriptor, batch);
+      for (const piece of batch) {
+        if (taken < piece.length) {
+          const rest = pieces.slice(first + 1).map(ownCopy);
+          return [Uint8Array.from(piece.subarray(taken)), ...rest];
+        }
+        taken -= piece.length;
+        giveBack(piece);
+        first++;
+      }
+    }
+    return [];
+  }
   private readonly onWritten = (): void => {
     const piece = this.written.shift();
-    if (piece !== undefined && piece.buffer.byteLength === PIECE && spare.length < SPARE_PIECES)
-      spare.push(Buffer.from(piece.buffer));
+    if (piece !== undefined) giveBack(piece);
     if (!this.aboveLowMark || this.queuedBytes > LOW_MARK) return;
     this.aboveLowMark = false;
     this.queue.later(() => {
@@ -133,6 +197,7 @@ export class TcpStream implements ByteStream, RoundEnd {
     this.told = true;
     this.receiver = undefined;
     this.held = 0;
+    this.memory.close();
     this.socket.destroy();
   }
 
@@ -146,6 +211,7 @@ export class TcpStream implements ByteStream, RoundEnd {
       this.receiver?.onClosed(error);
       // Nobody to read the rest, nobody to write to.
       if (!this.ending) this.socket.destroy();
+      this.memory.close();
     });
   }
 }

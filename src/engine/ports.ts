@@ -117,9 +117,19 @@ export interface Disks {
 
 /** As on the command line: numeric host without brackets. */
 export type Endpoint = SocketAddress;
+/** What a receiver says of the bytes it was given, so that the port can use their memory again. */
+export interface ReceiveWindow {
+  /** Bytes at the end of what was given that are still needed; nobody looks at those before them any more. */
+  readonly kept: number;
+  /** Bytes that the unit under way lacks; 0 if that is not known. */
+  readonly missing: number;
+  /** The kept bytes are at `bytes` now: what follows will be put behind them. */
+  moveTo(bytes: Uint8Array): void;
+}
 export interface StreamReceiver {
-  /** `bytes` belongs to the receiver from now on: the port does not write there again. */
+  /** Without a window, `bytes` belongs to the receiver from now on: the port does not write there again. */
   onBytes(bytes: Uint8Array): void;
+  readonly window?: ReceiveWindow;
   /** The peer closed its side (errno 0) or the stream broke. Called once; no further bytes. */
   onClosed(error: ErrnoCode): void;
   /** `queuedBytes` went down to or below the low mark after it had been above it. */
@@ -136,6 +146,8 @@ export interface ByteStream {
   setReceiver(receiver: StreamReceiver): void;
   /** Takes a copy: the caller may reuse `bytes` when the call returns. */
   write(bytes: Uint8Array): void;
+  /** As `write`, but the caller leaves `bytes` unchanged until the inputs that are under way are handled. */
+  writeShared(bytes: Uint8Array): void;
   /** Stops `onBytes` until `resumeReading`; what the network holds then pushes back on the peer. */
   pauseReading(): void;
   resumeReading(): void;

@@ -20,7 +20,7 @@
  * Call it on the reader of the control stream too.
  *
  * Memory: a pushed chunk belongs to the reader (and to whoever took payload views) from then on; do not
- * reuse it. Consecutive chunks that lie next to each other in one ArrayBuffer (reads into a slab) are
+ * reuse it, unless nobody takes payload views and `backlog` and moveTo() are heeded. Consecutive chunks that lie next to each other in one ArrayBuffer (reads into a slab) are
  * joined without copying; a packet whose bytes lie in several is copied once, and only when all of it
  * has arrived: no length a peer claims makes the reader allocate. A length above what the packet can
  * have in this context is a fault as soon as its header is there.
@@ -89,6 +89,18 @@ export class PacketReader {
   /** Bytes received and not yet taken. */
   get backlog(): number {
     return this.unread;
+  }
+
+  /** Bytes that the packet under way lacks; 0 if not even its header is there. */
+  get missing(): number {
+    return this.inPacket ? Math.max(0, this.length - this.unread) : 0;
+  }
+
+  /** The bytes not yet taken are at `bytes` from now on. */
+  moveTo(bytes: Uint8Array): void {
+    this.queue = [];
+    this.queueHead = 0;
+    this.adopt(bytes);
   }
 
   /** What was agreed; before that the reader takes any header and the longest packets. */

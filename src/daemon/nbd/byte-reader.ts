@@ -1,16 +1,37 @@
-/** Received chunks as frames of known length, copying only what spans chunks. */
-export class ByteReader {
+/** Received chunks as frames of known length, copying only what spans chunks that do not lie next to each other. */
+import { type ReceiveWindow } from '../../engine/ports';
+
+export class ByteReader implements ReceiveWindow {
   private current: Uint8Array = new Uint8Array(0);
   private at = 0;
   private rest: Uint8Array[] = [];
   private restBytes = 0;
+  private wanted = 0;
 
   get available(): number {
     return this.current.length - this.at + this.restBytes;
   }
+  // --- ReceiveWindow
+  get kept(): number {
+    return this.available;
+  }
+  get missing(): number {
+    return Math.max(0, this.wanted - this.available);
+  }
+  moveTo(bytes: Uint8Array): void {
+    this.current = bytes;
+    this.at = 0;
+    this.rest = [];
+    this.restBytes = 0;
+  }
+
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
-    if (this.at === this.current.length) {
+    const { current, rest } = this;
+    const end = current.byteOffset + current.length;
+    if (rest.length === 0 && chunk.buffer === current.buffer && chunk.byteOffset === end) {
+      this.current = new Uint8Array(chunk.buffer, current.byteOffset, current.length + chunk.length);
+    } else if (this.at === this.current.length) {
       this.current = chunk;
       this.at = 0;
     } else {
@@ -20,6 +41,7 @@ export class ByteReader {
   }
   /** The next `length` bytes without taking them, or undefined if there are not that many. */
   peek(length: number): Uint8Array | undefined {
+    this.wanted = length;
     if (this.available < length) return undefined;
     if (this.current.length - this.at < length) this.join(length);
     return this.current.subarray(this.at, this.at + length);

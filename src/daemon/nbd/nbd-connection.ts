@@ -5,6 +5,7 @@ import { ByteReader } from './byte-reader';
 import { type Agreement, Negotiation } from './negotiation';
 import { type DeviceDirectory } from './device-directory';
 import { Transmission } from './transmission';
+import { type SlabPool } from '../receive-memory';
 
 const openErrors: Readonly<Record<number, string>> = {
   [Errno.EROFS]: 'read-only: the resource cannot become Primary here',
@@ -26,11 +27,12 @@ export class NbdConnection implements StreamReceiver {
   private ending = false;
   private gone = false;
 
-  /** `onGone`: stream and opener are closed. */
+  /** `onGone`: stream and opener are closed. `slabs`: where the stream's memory comes from. */
   constructor(
     private readonly devices: DeviceDirectory,
     private readonly stream: ByteStream,
     private readonly onGone: (connection: NbdConnection) => void,
+    private readonly slabs?: SlabPool,
   ) {
     this.negotiation = new Negotiation(devices, {
       send: (bytes) => this.send(bytes),
@@ -49,6 +51,9 @@ export class NbdConnection implements StreamReceiver {
 
   // --- StreamReceiver
 
+  get window(): ByteReader {
+    return this.reader;
+  }
   onBytes(bytes: Uint8Array): void {
     if (this.ending) return;
     this.reader.push(bytes);
@@ -109,9 +114,13 @@ export class NbdConnection implements StreamReceiver {
           size: () => device.size,
           blockSize: device.blockSize,
           readOnly,
+          slabs: this.slabs,
         };
         this.transmission = new Transmission(target, agreement, {
           send: (bytes) => this.send(bytes),
+          sendShared: (bytes) => {
+            if (!this.gone) this.stream.writeShared(bytes);
+          },
           unreadBytes: () => (this.gone ? 0 : this.stream.queuedBytes),
           onEnd: () => this.end(),
           onAnswered: () => this.answered(),

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { type Endpoint, type Scheduler } from '../../engine/ports';
 import { type InputQueue } from '../input-queue';
+import { SlabPool } from '../receive-memory';
 import { TcpStream } from '../tcp-stream';
 import { type DeviceDirectory } from './device-directory';
 import { NbdConnection } from './nbd-connection';
@@ -11,6 +12,9 @@ const MAX_CONNECTIONS = 128;
 /** Milliseconds a client may take to choose an export. */
 const PATIENCE = 30_000;
 const nowhere: Endpoint = { family: 'ipv4', host: '0.0.0.0', port: 0 };
+
+/** All servers share it. */
+const slabs = new SlabPool();
 
 export class NbdServer {
   private readonly server = net.createServer({ pauseOnConnect: true });
@@ -49,11 +53,12 @@ export class NbdServer {
       return;
     }
     this.queue.input(() => {
-      const stream = new TcpStream(this.queue, socket, nowhere, nowhere);
-      const connection = new NbdConnection(this.devices, stream, (gone) => {
+      const stream = new TcpStream(this.queue, socket, nowhere, nowhere, slabs);
+      const onGone = (gone: NbdConnection): void => {
         patience.cancel();
         this.connections.delete(gone);
-      });
+      };
+      const connection = new NbdConnection(this.devices, stream, onGone, slabs);
       const patience = this.scheduler.after(PATIENCE, {
         onTimer: () => {
           if (connection.negotiating) connection.end();

@@ -4,6 +4,7 @@
  * bounded; a client that does not read its answers is not read from.
  */
 import { type IoWaiter, type Opener } from '../../engine/application-io';
+import { type Slab, type SlabPool } from '../receive-memory';
 import { type ByteReader } from './byte-reader';
 import { type Agreement } from './negotiation';
 import { Command, CommandFlag, MAX_PAYLOAD, nbdError, NbdError } from './protocol';
@@ -22,9 +23,13 @@ export interface TransmissionTarget {
   readonly blockSize: number;
   /** The export `ro`. */
   readonly readOnly: boolean;
+  /** What is received lies in there, and is used again when nobody holds it. */
+  readonly slabs: SlabPool | undefined;
 }
 export interface TransmissionEvents {
   send(bytes: Uint8Array): void;
+  /** As `send`, of bytes that nobody changes any more. */
+  sendShared(bytes: Uint8Array): void;
   unreadBytes(): number;
   /** The client wants to go, or does not speak NBD: end the connection when nothing is in flight. */
   onEnd(): void;
@@ -41,6 +46,8 @@ class Request implements IoWaiter {
   length = 0;
   /** Payload of a write; what a read fills. */
   data: Uint8Array | undefined;
+  /** Holds the payload. */
+  slab: Slab | undefined;
 
   constructor(private readonly owner: Transmission) {}
   onIoDone(error: number): void {
@@ -136,6 +143,7 @@ export class Transmission {
     request.offset = header.offset;
     request.length = header.length;
     request.data = payload;
+    request.slab = payload && this.target.slabs?.hold(payload);
     this.inFlight++;
     this.bytesInFlight += payload?.length ?? 0;
     const error = this.objection(request);
@@ -238,7 +246,7 @@ export class Transmission {
     const known = request.command === Command.TRIM && error === NbdError.ENOTSUP ? 0 : nbdError(error);
     if (request.command === Command.READ && known === 0 && data !== undefined) {
       events.send(encoder.readHeader(cookieHigh, cookieLow, offset, data.length));
-      events.send(data);
+      events.sendShared(data);
     } else events.send(encoder.done(known, cookieHigh, cookieLow, offset));
     this.forget(request);
   }
@@ -246,6 +254,8 @@ export class Transmission {
     this.inFlight--;
     this.bytesInFlight -= request.data?.length ?? 0;
     request.data = undefined;
+    if (request.slab !== undefined) this.target.slabs?.release(request.slab);
+    request.slab = undefined;
     if (this.free.length < MAX_REQUESTS) this.free.push(request);
     this.events.onAnswered();
   }

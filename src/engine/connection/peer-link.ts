@@ -6,7 +6,13 @@ import { encodePacket, packetSize } from '../../wire/encode';
 import { BEFORE_FEATURES, type WireContext } from '../../wire/features';
 import { type Packet } from '../../wire/packets';
 import { PacketReader } from '../../wire/reader';
-import { type ByteStream, type ErrnoCode, type StreamReceiver, type TimerHandle } from '../ports';
+import {
+  type ByteStream,
+  type ErrnoCode,
+  type ReceiveWindow,
+  type StreamReceiver,
+  type TimerHandle,
+} from '../ports';
 import { type EstablishStreams } from './establish-streams';
 import { type HeldStream } from './held-stream';
 
@@ -150,6 +156,10 @@ export class PeerLink {
     this.dataBytes += bytes.length;
     this.data?.write(bytes);
   }
+  /** As `sendDataBytes`; `bytes` stay as they are until the inputs under way are handled. */
+  sendSharedData(bytes: Uint8Array): void {
+    this.data?.writeShared(bytes);
+  }
   sendControlBytes(bytes: Uint8Array): void {
     this.controlBytes += bytes.length;
     this.control?.write(bytes);
@@ -222,7 +232,19 @@ export class PeerLink {
     readable: () => void,
     closed: (error: ErrnoCode) => void,
   ): StreamReceiver {
+    const retryPending = (): boolean => this.retryPacket;
+    const window: ReceiveWindow = {
+      // A packet that is to be handled again has been taken: its payload must stay as well.
+      get kept() {
+        return retryPending() ? Infinity : reader.backlog;
+      },
+      get missing() {
+        return reader.missing;
+      },
+      moveTo: (bytes) => reader.moveTo(bytes),
+    };
     return {
+      window,
       onBytes: (bytes) => {
         if (!live()) return;
         if (!reader.push(bytes)) stream.pauseReading();

@@ -20,6 +20,9 @@ export class ResourceIo {
   /** Number of the current epoch: what P_BARRIER will carry. */
   epoch = 0;
   epochWrites = 0;
+  barrierTimer: TimerHandle | undefined;
+  /** Scheduler time at which owed barriers are to be sent. */
+  barrierDue = 0;
   readonly writes = new RequestTable<WriteRequest>();
   readonly reads = new RequestTable<ReadRequest>();
 
@@ -30,6 +33,8 @@ export class ResourceIo {
   ackPending = false;
   ackSectors = 0;
   ackTimer: TimerHandle | undefined;
+  /** Scheduler time at which it is to be sent. */
+  ackDue = 0;
   /** Looks for requests that take too long (request-timer.ts). */
   requestTimer: TimerHandle | undefined;
   /** Write ordering method on the receiving side, as last logged. */

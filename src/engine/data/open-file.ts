@@ -5,6 +5,7 @@ import { type Device } from '../objects';
 import { type DiskWaiter, Errno, type ErrnoCode, type Task } from '../ports';
 import { ReadRequest, startRead } from './read-request';
 import { startWrite, writeFlow } from './write-path';
+import { sendOwedBarriers } from './transfer-log';
 import { type WriteOperation, WriteRequest } from './write-request';
 
 /** Bytes of one request: what fits into a packet. */
@@ -165,6 +166,8 @@ class AppFlush implements DiskWaiter {
       device.resource.host.ports.scheduler.soon({ run: () => this.onDiskDone(Errno.EIO) });
       return;
     }
+    // Peers flush at barriers: those of completed writes are to be on their way.
+    sendOwedBarriers(device.resource);
     backing.hold();
     backing.dataDisk.flush({
       onDiskDone: (error) => {

@@ -2,6 +2,7 @@
 import { ReplicationState } from '../../control/contract/states';
 import { type PacketName } from '../../wire/packet-table';
 import { ID_SYNCER_HALF, OV_RESULT, OV_RESULT_ID, type Packet } from '../../wire/packets';
+import { BlockHead, DATA_HEAD_BYTES, DataHead, readBlockHead, readDataHead } from '../../wire/decode-hot';
 import { type ConnectionHandler, type HandlerResult, type VolumeHandler } from '../connection/packet-handler';
 import { type Connection, type PeerDevice } from '../objects';
 import { logLine } from '../state/object-log';
@@ -78,17 +79,24 @@ function checkedData(
   return undefined;
 }
 
-const handleData = onVolume('P_DATA', (peerDevice, packet) => {
-  const { sector } = packet;
-  const data = checkedData(
-    peerDevice,
-    packet.data,
-    (bytes) => `Digest integrity check FAILED: ${sector}s +${bytes}`,
-  );
-  if (data === undefined) return 'protocol-error';
-  const sectors = data.length / 512;
-  return receiveWrite(peerDevice, { ...packet, operation: 'write', sectors, data });
-});
+const head = new DataHead();
+/** The hot packet: decoded by hand. */
+const handleData: VolumeRow = [
+  'P_DATA',
+  (peerDevice, reader) => {
+    readDataHead(reader.view, reader.payloadAt, head);
+    const { sector, idHigh, idLow, flags } = head;
+    if (!(sector >= 0)) return 'protocol-error';
+    const data = checkedData(
+      peerDevice,
+      reader.payload().subarray(DATA_HEAD_BYTES),
+      (bytes) => `Digest integrity check FAILED: ${sector}s +${bytes}`,
+    );
+    if (data === undefined) return 'protocol-error';
+    const sectors = data.length / 512;
+    return receiveWrite(peerDevice, { operation: 'write', sector, sectors, data, idHigh, idLow, flags });
+  },
+];
 const NO_DATA = new Uint8Array(0);
 const handleTrim = onVolume('P_TRIM', (peerDevice, packet) =>
   receiveWrite(peerDevice, { ...packet, operation: 'discard', sectors: packet.size / 512, data: NO_DATA }),
@@ -224,6 +232,15 @@ function writeAck(peerDevice: PeerDevice, packet: AckFields, verdict: PeerVerdic
   }
   return orError(`failed to find request 0x${idLow.toString(16)}, sector ${sector}s`, peerDevice);
 }
+const ack = new BlockHead();
+/** Hot packets: decoded by hand. */
+const writeAckRow = (name: PacketName, verdict: PeerVerdict): VolumeRow => [
+  name,
+  (peerDevice, reader) => {
+    readBlockHead(reader.view, reader.payloadAt, ack);
+    return ack.sector >= 0 ? writeAck(peerDevice, ack, verdict) : 'protocol-error';
+  },
+];
 const isSyncer = ({ idHigh, idLow }: AckFields): boolean =>
   idHigh === ID_SYNCER_HALF && idLow === ID_SYNCER_HALF;
 const resyncAck = (peerDevice: PeerDevice, packet: AckFields, ok: boolean): HandlerResult =>
@@ -233,9 +250,9 @@ const resyncAck = (peerDevice: PeerDevice, packet: AckFields, ok: boolean): Hand
 const sendsIds = ({ connection }: PeerDevice): boolean => connection.agreedProtocol >= 122;
 
 const ackRows: readonly VolumeRow[] = [
-  onVolume('P_RECV_ACK', (peerDevice, packet) => writeAck(peerDevice, packet, 'received')),
-  onVolume('P_WRITE_ACK', (peerDevice, packet) => writeAck(peerDevice, packet, 'written')),
-  onVolume('P_WRITE_ACK_IN_SYNC', (peerDevice, packet) => writeAck(peerDevice, packet, 'in-sync')),
+  writeAckRow('P_RECV_ACK', 'received'),
+  writeAckRow('P_WRITE_ACK', 'written'),
+  writeAckRow('P_WRITE_ACK_IN_SYNC', 'in-sync'),
   onVolume('P_RS_WRITE_ACK', (peerDevice, packet) =>
     sendsIds(peerDevice) || isSyncer(packet)
       ? resyncAck(peerDevice, packet, true)

@@ -78,7 +78,7 @@ export function sendDataPacket(
   );
   connection.link.sendDataBytes(scratch.subarray(0, end));
   if (digest) connection.link.sendDataBytes(digest);
-  connection.link.sendDataBytes(data);
+  connection.link.sendSharedData(data);
   peerDevice.io.sentSectors += data.length / 512;
 }
 

@@ -7,6 +7,7 @@ import { type Connection, type PeerDevice } from '../objects';
 import { type DiskWaiter, Errno, type ErrnoCode } from '../ports';
 import { type ExtentWaiter } from './activity-log';
 import { type BackingDevice } from './backing-device';
+import { giveBack, pooledCopy } from './buffer-pool';
 import { supersedeResyncRequests, wakeConflicts } from './conflicts';
 import { handleDiskError } from './disk-errors';
 import { type Interval, IntervalKind } from './interval-set';
@@ -42,7 +43,7 @@ export interface ReceivedWrite {
   readonly operation: WriteOperation;
   readonly sector: number;
   readonly sectors: number;
-  /** A copy of its own. */
+  /** May be a view of received bytes. */
   readonly data: Uint8Array;
   readonly idHigh: number;
   readonly idLow: number;
@@ -68,18 +69,24 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
   /** Written here, or given up. */
   finished = false;
   failed = false;
+  private readonly flags: number;
+  private readonly idHigh: number;
+  private readonly idLow: number;
   private readonly life: number;
 
   constructor(
     readonly peerDevice: PeerDevice,
     private readonly backing: BackingDevice,
-    private readonly received: ReceivedWrite,
+    received: ReceivedWrite,
     readonly epoch: ReceiveEpoch,
   ) {
     this.operation = received.operation;
     this.sector = received.sector;
     this.sectors = received.sectors;
-    this.data = received.data;
+    this.data = received.data.length > 0 ? pooledCopy(received.data) : NO_DATA;
+    this.flags = received.flags;
+    this.idHigh = received.idHigh;
+    this.idLow = received.idLow;
     this.fua = (received.flags & DP.FUA) !== 0;
     this.mayUnmap = (received.flags & DP.DISCARD) !== 0;
     this.life = peerDevice.connection.io.life;
@@ -155,6 +162,7 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
     const { connection, device } = peerDevice;
     this.finished = true;
     this.failed = error !== 0;
+    giveBack(this.data);
     this.data = NO_DATA;
     device.io.intervals.remove(this);
     if (this.failed) this.backing.setInAllSlots(sector, sectors);
@@ -170,8 +178,7 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
     if (connection.io.activeDiskIo === 0) connection.io.idleWaiter?.();
   }
   private acknowledge(): void {
-    const { peerDevice, sector, sectors } = this;
-    const { flags, idHigh, idLow } = this.received;
+    const { peerDevice, sector, sectors, flags, idHigh, idLow } = this;
     const ack = (name: 'P_WRITE_ACK' | 'P_NEG_ACK' | 'P_RS_WRITE_ACK' | 'P_WRITE_ACK_IN_SYNC'): void =>
       sendBlockAck(peerDevice, name, sector, idHigh, idLow, sectors * 512);
     if ((flags & DP.SEND_WRITE_ACK) === 0) return;
@@ -183,11 +190,7 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
   }
   private clearsBits(): boolean {
     const { now, bitmapSlot } = this.peerDevice;
-    return (
-      (this.received.flags & DP.MAY_SET_IN_SYNC) !== 0 &&
-      bitmapSlot >= 0 &&
-      now.pdsk >= DiskState.Inconsistent
-    );
+    return (this.flags & DP.MAY_SET_IN_SYNC) !== 0 && bitmapSlot >= 0 && now.pdsk >= DiskState.Inconsistent;
   }
 
   releaseExtents(): void {

@@ -54,7 +54,7 @@ export function receiveWrite(peerDevice: PeerDevice, packet: ReceivedWrite): Han
     sendBlockAck(peerDevice, 'P_RECV_ACK', sector, packet.idHigh, packet.idLow, sectors * 512);
   epoch.active++;
   io.receivedSectors += sectors;
-  const write = new PeerWrite(peerDevice, backing, { ...packet, data: packet.data.slice() }, epoch);
+  const write = new PeerWrite(peerDevice, backing, packet, epoch);
   write.dagtag = connection.lastDagtag;
   connection.io.unacked.push(write);
   write.start();
@@ -83,8 +83,7 @@ export function receiveBarrier(connection: Connection, barrier: number): void {
 /** P_PEER_ACK: what becomes of all writes up to `dagtag`. False: there is no such write. */
 export function peerAckArrived(connection: Connection, mask: number, dagtag: number): boolean {
   const { io } = connection;
-  const known = io.unacked.all().some((write) => write.dagtag === dagtag);
-  if (!known) return io.droppedWrites;
+  if (!io.unacked.hasUpTo((write) => write.dagtag - dagtag)) return io.droppedWrites;
   for (let write = io.unacked.first(); write && write.dagtag <= dagtag; write = io.unacked.first()) {
     io.unacked.shift();
     write.applyPeerAck(mask);

@@ -6,8 +6,12 @@ import { NO_VOLUME } from '../../wire/features';
 import { type NodeMask } from '../node-mask';
 import { type Connection, type Resource } from '../objects';
 import { type TimerWaiter } from '../ports';
+import { type ResourceIo } from './io-state';
 import { isConnected } from './packet-sender';
 import { bitOf, type WriteRequest } from './write-request';
+
+/** Milliseconds that a barrier waits for a write to go with. */
+const BARRIER_DELAY = 2;
 
 export function appendToLog(resource: Resource, request: WriteRequest): void {
   const { io } = resource;
@@ -25,11 +29,40 @@ export function appendToLog(resource: Resource, request: WriteRequest): void {
 
 /** Writes from now on belong to another epoch; peers that got writes of the old one get its barrier. */
 export function startNewEpoch(resource: Resource): void {
+  advanceEpoch(resource.io);
+  sendOwedBarriers(resource);
+}
+/**
+ * The same, but the barrier may leave together with the next write: one packet and one wake-up less for whoever writes
+ * one block after the other. Without a next write it follows by itself.
+ */
+export function startNewEpochSoon(resource: Resource): void {
   const { io } = resource;
   if (io.epochWrites === 0) return;
-  for (const connection of resource.connections) closeSentEpoch(connection);
+  advanceEpoch(io);
+  if (resource.connections.every((connection) => connection.io.openEpochWrites === 0)) return;
+  const { scheduler } = resource.host.ports;
+  io.barrierDue = scheduler.now() + BARRIER_DELAY;
+  io.barrierTimer ??= scheduler.after(BARRIER_DELAY, new BarrierTimer(resource));
+}
+function advanceEpoch(io: ResourceIo): void {
+  if (io.epochWrites === 0) return;
   io.epoch = (io.epoch + 1) >>> 0;
   io.epochWrites = 0;
+}
+/** Barriers of epochs that are over. */
+export function sendOwedBarriers(resource: Resource): void {
+  for (const connection of resource.connections)
+    if (connection.io.openEpoch !== resource.io.epoch) closeSentEpoch(connection);
+}
+class BarrierTimer implements TimerWaiter {
+  constructor(private readonly resource: Resource) {}
+  onTimer(): void {
+    const { io, host } = this.resource;
+    const left = io.barrierDue - host.ports.scheduler.now();
+    io.barrierTimer = left > 0 ? host.ports.scheduler.after(left, this) : undefined;
+    if (left <= 0) sendOwedBarriers(this.resource);
+  }
 }
 
 /** Sends the barrier of the writes sent since the last one, if there are any. */
@@ -87,18 +120,19 @@ export function notePeerAck(request: WriteRequest): void {
     flushPeerAck(resource);
     return;
   }
-  io.ackTimer?.cancel();
-  io.ackTimer = resource.host.ports.scheduler.after(
-    resource.options.peerAckDelay,
-    new PeerAckTimer(resource),
-  );
+  const { scheduler } = resource.host.ports;
+  io.ackDue = scheduler.now() + resource.options.peerAckDelay;
+  // A timer that runs is not begun afresh for every write: it looks at `ackDue` when it expires.
+  io.ackTimer ??= scheduler.after(resource.options.peerAckDelay, new PeerAckTimer(resource));
 }
 
 class PeerAckTimer implements TimerWaiter {
   constructor(private readonly resource: Resource) {}
   onTimer(): void {
-    this.resource.io.ackTimer = undefined;
-    flushPeerAck(this.resource);
+    const { io, host } = this.resource;
+    const left = io.ackDue - host.ports.scheduler.now();
+    io.ackTimer = left > 0 ? host.ports.scheduler.after(left, this) : undefined;
+    if (left <= 0) flushPeerAck(this.resource);
   }
 }
 

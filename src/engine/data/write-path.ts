@@ -23,6 +23,7 @@ import {
   notePeerAck,
   retireRequests,
   startNewEpoch,
+  startNewEpochSoon,
 } from './transfer-log';
 import { bitOf, type WriteFlow, type WriteRequest, WriteStage } from './write-request';
 
@@ -254,7 +255,7 @@ function complete(request: WriteRequest): void {
   const ok = request.localOk || request.okMask !== 0;
   request.completed = true;
   device.io.intervals.remove(request);
-  if (request.epoch === resource.io.epoch) startNewEpoch(resource);
+  if (request.epoch === resource.io.epoch) startNewEpochSoon(resource);
   wakeConflicts(device);
   if (!ok && resource.cachedSuspended) {
     // The kernel restarts such requests when the suspension ends (engine.md 10.2).

@@ -152,6 +152,15 @@ export class Fifo<T> {
     }
     return item;
   }
+  /** Is there an item for which `compare` is 0? Items are in ascending order of `compare`. */
+  hasUpTo(compare: (item: T) => number): boolean {
+    for (let at = this.head; at < this.items.length; at++) {
+      const item = this.items[at];
+      const order = item === undefined ? 1 : compare(item);
+      if (order >= 0) return order === 0;
+    }
+    return false;
+  }
   /** A copy, oldest first. */
   all(): T[] {
     return this.items.slice(this.head).filter((item) => item !== undefined);

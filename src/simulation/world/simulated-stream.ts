@@ -262,6 +262,9 @@ export class SimulatedStream implements ByteStream {
     this.life.countCall();
     this.outgoing.write(bytes);
   }
+  writeShared(bytes: Uint8Array): void {
+    this.write(bytes);
+  }
   pauseReading(): void {
     this.paused = true;
   }

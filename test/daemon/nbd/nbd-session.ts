@@ -24,6 +24,9 @@ class LooseStream implements ByteStream {
   write(bytes: Uint8Array): void {
     if (!this.ended) this.sent.push(Buffer.from(bytes));
   }
+  writeShared(bytes: Uint8Array): void {
+    this.write(bytes);
+  }
   pauseReading(): void {
     this.paused = true;
   }

@@ -52,6 +52,9 @@ class MemoryStream implements ByteStream {
     other.arriving.push(bytes.slice());
     this.clock.inputs.push(() => other.deliver());
   }
+  writeShared(bytes: Uint8Array): void {
+    this.write(bytes);
+  }
   private deliver(): void {
     const bytes = this.arriving.shift();
     if (bytes && this.open) this.receiver?.onBytes(bytes);
