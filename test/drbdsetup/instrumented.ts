@@ -49,6 +49,24 @@ function parseMessage(line: string): Message {
   return { name, variables: variables as Variables };
 }
 
+/** The messages of 9.22 have names where later ones have variables: a device is diskless or has a volume in its name. */
+function fromOldName({ name, variables }: Message): Message {
+  const [, plain = name, suffix] =
+    /^(device_[a-z]+?)(?:_(disk_b|disk_inconsistent|disk|quorum|b))?$/.exec(name) ?? [];
+  if (!plain.startsWith('device_')) return { name, variables };
+  const second = suffix === 'b' || suffix === 'disk_b';
+  return {
+    name: plain,
+    variables: {
+      ...variables,
+      ...(second ? { volume_number: 1, minor: 1001 } : {}),
+      diskless: plain === 'device_create' || plain === 'device_exists' ? 1 : 0,
+      inconsistent: suffix === 'disk_inconsistent' ? 1 : 0,
+      has_quorum: suffix === 'quorum' ? 0 : 1,
+    },
+  };
+}
+
 const zero = '0000000000000000';
 const resource = 'some-resource';
 const peer = { peerNodeId: 1, connectionName: 'some-peer' };
@@ -273,10 +291,10 @@ function toSnapshots(lines: readonly string[]): readonly ResourceSnapshot[] {
   }));
 }
 
-function play(lines: readonly string[], reader: EventReader): void {
+function play(lines: readonly string[], reader: EventReader, dialect: string | undefined): void {
   let counter = 0;
   for (const line of lines) {
-    const message = parseMessage(line);
+    const message = dialect === '9.22' ? fromOldName(parseMessage(line)) : parseMessage(line);
     counter = message.variables.msg_seq ?? counter;
     if (message.name === 'initial_state_done') reader.onDumpEnd();
     else {
@@ -291,20 +309,24 @@ function play(lines: readonly string[], reader: EventReader): void {
 }
 
 /** Runs a script; `stdout` and whether it went as the harness would. */
-export async function runInstrumented(argv: readonly string[], script: string): Promise<string> {
+export async function runInstrumented(
+  argv: readonly string[],
+  script: string,
+  dialect?: string,
+): Promise<string> {
   const lines = script.split('\n').filter((line) => line.trim() !== '');
   let stdout = '';
   await runDrbdsetup(argv, {
     stdout: (text) => (stdout += text),
     stderr: () => undefined,
-    env: { UDRBD_RUN_DIR: '/nonexistent' },
+    env: { UDRBD_RUN_DIR: '/nonexistent', ...(dialect === undefined ? {} : { UDRBD_COMPAT: dialect }) },
     programName: 'drbdsetup',
     connections: {
       connect: () =>
         Promise.resolve({
           request: () => Promise.reject(new Error('no requests here')),
           dump: () => Promise.resolve(toSnapshots(lines)),
-          events: (_live, reader) => setImmediate(() => play(lines, reader)),
+          events: (_live, reader) => setImmediate(() => play(lines, reader, dialect)),
           close: () => undefined,
         }),
     },
