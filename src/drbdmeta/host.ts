@@ -4,21 +4,15 @@
  */
 import path from 'node:path';
 import { type ControlClient } from '../control/channel/client';
+import { lockPlaces, MACHINE_RUN_DIRECTORY, type LockPlaces } from '../control/channel/minor-lock';
 import { controlSocketExists, runDirectoryPath } from '../control/channel/run-directory';
 
-export interface Host {
-  /** Folder of the per-minor locks. */
-  readonly lockFolder: string;
-  /** Where releases of the reference lock the same minors. */
-  readonly foreignLockFolders: readonly string[];
+export interface Host extends LockPlaces {
   /** Folder of the last-known-size files (drbd-minor-N.lkbd). */
   readonly stateFolder: string;
   /** The disk state of a configured minor as `drbdsetup dstate` prints it; undefined if it is not configured. */
   diskState(minor: number): Promise<string | undefined>;
 }
-
-/** Where root's own host is; any other run directory is another host, with minors of its own. */
-const MACHINE_RUN_DIRECTORY = '/run/udrbd';
 
 /** The part of a control connection that is used here. */
 type Connection = Pick<ControlClient, 'dump' | 'close'>;
@@ -33,8 +27,7 @@ export function realHost(env: NodeJS.ProcessEnv, connect: Connect = () => ownCon
   const directory = runDirectoryPath(env);
   const machine = directory === MACHINE_RUN_DIRECTORY;
   return {
-    lockFolder: machine ? '/var/run/drbd/lock' : path.join(directory, 'lock'),
-    foreignLockFolders: machine ? ['/var/run/drbd/lock', '/var/lock'] : [],
+    ...lockPlaces(directory),
     stateFolder: machine ? '/var/lib/drbd' : path.join(directory, 'lib'),
     diskState: (minor) => diskStateInDaemon(minor, directory, connect),
   };

@@ -2,6 +2,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { ErrorCode, isSuccess } from '../control/contract/codes';
+import { errorMessage } from '../control/channel/control-error';
+import { lockMinor, lockName, lockPlaces, MinorLocked } from '../control/channel/minor-lock';
+import { type ControlRequest } from '../control/contract/requests';
 import { askEngine } from './ask-engine';
 import { buildRequest } from './build-request';
 import { dumpState, type Command, type Invocation } from './invocation';
@@ -42,6 +45,30 @@ export const configure: Command = async (invocation) => {
   if (request.command === 'new-resource' && request.nodeId === null) {
     io.stderr('new-resource called without node-id: enabling drbd8 compat mode\n');
   }
+  const release = 'minor' in request ? lockOf(invocation, request.minor) : undefined;
+  try {
+    return await send(invocation, request);
+  } finally {
+    release?.();
+  }
+};
+
+/** drbdmeta and other calls for the minor wait for this one, or this one for them (drbdsetup.md 1.5). */
+function lockOf({ directory }: Invocation, minor: number): () => void {
+  const places = lockPlaces(directory);
+  try {
+    return lockMinor(places, minor);
+  } catch (error) {
+    const reason =
+      error instanceof MinorLocked
+        ? error.message
+        : `open(${lockName(places, minor)}): ${errorMessage(error)}`;
+    throw new CommandExit(20, `${reason}\n`);
+  }
+}
+
+async function send(invocation: Invocation, request: ControlRequest): Promise<number> {
+  const { definition, context, options, io } = invocation;
   const connection = await invocation.connections.connect(!harmlessWithoutDaemon.includes(definition.name));
   if (connection === undefined) return 0;
   if (options.legacy.length > 0)
@@ -56,7 +83,7 @@ export const configure: Command = async (invocation) => {
     }
   }
   return verdict.status;
-};
+}
 
 /** `down R` and `down all`: an unknown resource is down already. */
 export const down: Command = async (invocation) => {

@@ -23,7 +23,18 @@ export function wantsColors(invocation: Invocation): boolean {
   return colors;
 }
 
+/** A signal in the middle of the output must not leave the terminal coloured (drbdsetup.md 6.2). */
 export const status: Command = async (invocation) => {
+  const { io } = invocation;
+  const end = io.beforeSignals?.(() => io.stdout('\u001b[0m'));
+  try {
+    return await showStatus(invocation);
+  } finally {
+    end?.();
+  }
+};
+
+async function showStatus(invocation: Invocation): Promise<number> {
   const { io, context, dialect } = invocation;
   const colors = wantsColors(invocation);
   const resources = sortedForDisplay(await dumpState(invocation, context.resource));
@@ -44,7 +55,7 @@ export const status: Command = async (invocation) => {
   if (resources.length > 0 || context.resource === undefined) return 0;
   io.stderr(`${context.resource}: No such resource\n`);
   return 10;
-};
+}
 
 export const show: Command = async (invocation) => {
   const { io, context, dialect } = invocation;

@@ -80,6 +80,9 @@ class PollInput {
   }
 }
 
+/** As the shell tells the end by SIGPIPE. */
+const BROKEN_PIPE = 141;
+
 /** Runs the stream until it ends; the result is the exit status. */
 function follow(invocation: Invocation, connection: ControlConnection): Promise<number> {
   const { io, context } = invocation;
@@ -89,6 +92,7 @@ function follow(invocation: Invocation, connection: ControlConnection): Promise<
   const printer = createPrinter(invocation);
   return new Promise((resolve, reject) => {
     const finish = (status: number): void => {
+      endWatch?.();
       connection.close();
       if (input !== undefined && 'unref' in input && typeof input.unref === 'function') input.unref();
       resolve(status);
@@ -122,6 +126,7 @@ function follow(invocation: Invocation, connection: ControlConnection): Promise<
         finish(gone ? 121 : 5);
       },
     };
+    const endWatch = live ? io.watchOutput?.(() => finish(BROKEN_PIPE)) : undefined;
     start('initial');
   });
 }

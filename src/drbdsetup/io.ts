@@ -24,6 +24,10 @@ export interface DrbdsetupIo {
   readonly terminalColumns?: number;
   /** Standard input as a stream, for `events2 --poll`. */
   input?(): NodeJS.ReadableStream;
+  /** Calls back when nobody reads standard output any more; the result ends the watch. */
+  watchOutput?(onGone: () => void): () => void;
+  /** Calls back before a signal ends the program; the result ends that. */
+  beforeSignals?(action: () => void): () => void;
   /** One connection for several calls; by default each call makes its own. */
   readonly connections?: ControlConnections;
 }

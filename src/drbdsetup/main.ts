@@ -1,6 +1,7 @@
 // The program drbdsetup.
 import path from 'node:path';
 import tty from 'node:tty';
+import { beforeSignals, watchReader } from './output-reader';
 import { writeAll } from './write-all';
 import { runDrbdsetup } from './run';
 
@@ -19,6 +20,8 @@ async function main(): Promise<void> {
     programName: path.basename(process.argv[1] ?? 'drbdsetup'),
     // Opening the stream costs time: only those who read get it.
     input: () => process.stdin,
+    watchOutput: (onGone) => watchReader(1, onGone),
+    beforeSignals,
     ...(columns === undefined ? {} : { terminalColumns: columns }),
   });
 }

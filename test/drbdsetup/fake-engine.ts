@@ -1,10 +1,17 @@
 // Stands in for the daemon: answers from a state, records requests.
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { ControlError } from '../../src/control/channel/control-error';
 import { type EventReader } from '../../src/control/channel/client';
 import { dumpEvents, type ControlEvent } from '../../src/control/contract/events';
 import { type ControlReply, type ControlRequest } from '../../src/control/contract/requests';
 import { type ResourceSnapshot } from '../../src/control/contract/snapshot';
 import { runDrbdsetup, type ControlConnection, type DrbdsetupIo } from '../../src/drbdsetup/run';
+
+/** For locks; nothing else is there. */
+const runDirectory = fs.mkdtempSync(path.join(os.tmpdir(), 'udrbd-fake-'));
+process.on('exit', () => fs.rmSync(runDirectory, { recursive: true, force: true }));
 
 export interface Outcome {
   readonly exit: number;
@@ -29,7 +36,7 @@ export class FakeEngine {
     const exit = await runDrbdsetup(argv, {
       stdout: (text) => (stdout += text),
       stderr: (text) => (stderr += text),
-      env: { UDRBD_RUN_DIR: '/nonexistent' },
+      env: { UDRBD_RUN_DIR: runDirectory },
       programName: 'drbdsetup',
       connections: { connect: () => Promise.resolve(this.connection) },
       ...extra,

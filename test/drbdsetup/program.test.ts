@@ -40,7 +40,7 @@ afterAll(() => {
 });
 
 const run = (...argv: string[]): SpawnSyncReturns<string> =>
-  spawnSync('drbdsetup', argv, { env, encoding: 'utf8' });
+  spawnSync('drbdsetup', argv, { env, encoding: 'utf8', timeout: 30_000 });
 
 describe('the program drbdsetup', () => {
   it('needs no daemon for help and for questions', () => {
@@ -81,6 +81,97 @@ describe('the program drbdsetup', () => {
     const many = 'for i in 1 2 3; do drbdsetup show --json --show-defaults; done';
     expect(sh(`{ ${many}; } | { sleep 0.3; cat; }`).length).toBe(3 * run('show', '--json').stdout.length);
     expect(sh('drbdsetup events2 --now | head -1').split('\n')).toHaveLength(2);
+  });
+
+  const linux = process.platform === 'linux';
+  if (!linux) process.stderr.write('SKIPPED: only Linux tells when a pipe has lost its reader\n');
+  (linux ? it : it.skip)('ends soon when a reader of live events goes away, without an event', () => {
+    const started = Date.now();
+    const { stdout, status } = spawnSync(
+      '/bin/bash',
+      ['-c', 'drbdsetup events2 | head -1; echo ${PIPESTATUS[0]}'],
+      {
+        env,
+        encoding: 'utf8',
+        timeout: 20_000,
+      },
+    );
+    expect([stdout.split('\n').length, stdout.split('\n')[1], status]).toEqual([3, '141', 0]);
+    expect(Date.now() - started).toBeLessThan(15_000);
+  });
+
+  const state = (pid: number | undefined): string =>
+    fs.readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.[0] ?? '';
+  const kib = (pid: number): number =>
+    Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
+
+  it('status takes colours back when a signal ends it', async () => {
+    const daemon = runningPid(directory) ?? 0;
+    for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
+      process.kill(daemon, 'SIGSTOP');
+      const status = spawn('drbdsetup', ['status'], { env });
+      let stdout = '';
+      status.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+      const ended = new Promise<unknown>((resolve) => status.on('close', (_code, reason) => resolve(reason)));
+      // It waits for the daemon's greeting or answer by then.
+      const caught = (): boolean =>
+        /SigCgt:\s+[0-9a-f]*?([0-9a-f]{4})$/m
+          .exec(fs.readFileSync(`/proc/${status.pid}/status`, 'latin1'))?.[1]
+          ?.at(-1) === '3' || state(status.pid) === 'Z';
+      for (let i = 0; i < 400 && !caught(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+      status.kill(signal);
+      const outcome = await ended.finally(() => process.kill(daemon, 'SIGCONT'));
+      expect([outcome, stdout]).toEqual([signal, '\u001b[0m']);
+    }
+  }, 60_000);
+
+  it('a stopped reader of events costs the daemon little and others nothing', async () => {
+    const stopped = spawn('drbdsetup', ['events2'], { env });
+    const ended = new Promise((resolve) => stopped.on('close', (_code, reason) => resolve(reason)));
+    await new Promise<void>((resolve) => stopped.stdout.once('data', () => resolve()));
+    stopped.kill('SIGSTOP');
+    const daemon = runningPid(directory) ?? 0;
+    run('rename-resource', 'r0', '10');
+    const before = kib(daemon);
+    // 100 MB of events.
+    expect(run('rename-resource', 'r0', '200')).toMatchObject({ status: 0 });
+    for (let i = 0; i < 5; i++) expect(run('role', 'r0')).toMatchObject({ stdout: 'Secondary\n', status: 0 });
+    expect(kib(daemon) - before).toBeLessThan(60_000);
+    // When it goes on it gets the present state: nothing is to be told about one that has not changed.
+    let heard = '';
+    stopped.stdout.on('data', (chunk: Buffer) => (heard += chunk.toString().slice(-2000)));
+    stopped.kill('SIGCONT');
+    expect(run('new-resource', 'r1', '0')).toMatchObject({ status: 0 });
+    run('rename-resource', 'r0', '1');
+    for (let i = 0; i < 400 && !heard.includes('rename resource'); i++)
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    expect(heard).toContain('rename resource name:r0');
+    stopped.kill('SIGTERM');
+    expect(await ended).toBe('SIGTERM');
+  }, 60_000);
+
+  it('waits for another program that works on the minor, and gives up after a second', () => {
+    const lock = path.join(directory, 'lock/drbd-147-1.udrbd');
+    expect(run('detach', '1')).toMatchObject({ status: 0 });
+    expect(fs.existsSync(lock)).toBe(false);
+    fs.writeFileSync(lock, `${process.pid}\n`);
+    expect(run('detach', '1')).toMatchObject({
+      status: 20,
+      stderr: `lock on ${lock.replace('.udrbd', '')} currently held by pid:${process.pid}\n`,
+    });
+    expect(run('dstate', '1')).toMatchObject({ status: 0 });
+    fs.rmSync(lock);
+  });
+
+  const isRoot = process.geteuid?.() === 0;
+  if (!isRoot) process.stderr.write('SKIPPED: not root, drbdsetup was not run as a second user\n');
+  (isRoot ? it : it.skip)('does nothing for a second user', () => {
+    fs.chmodSync(folder, 0o755);
+    for (const argv of [['secondary', 'r0'], ['status'], ['events2', '--now'], ['down', 'all']]) {
+      const result = spawnSync('drbdsetup', argv, { env, uid: 65534, gid: 65534, encoding: 'utf8' });
+      expect([argv, result.status, result.stdout]).toEqual([argv, 20, '']);
+      expect(result.stderr).toContain(`Run directory ${directory} belongs to user 0, not to user 65534`);
+    }
   });
 
   it('follows events until its input ends with --poll, and until the daemon goes', async () => {
