@@ -97,9 +97,11 @@ export interface DataActions {
   newCurrentUuidSettled(device: Device): void;
   /**
    * After the commit, with `now` and the cached values current: look at waiting requests again (blocked, err_io,
-   * quorum), drop expectations of lost peers (12.5).
+   * quorum).
    */
   stateCommitted(change: StateChange): void;
+  /** Asks the Primaries for a flush if a resync began; forgets what lost peers owe (12.5). */
+  followFlushes(change: StateChange): void;
 
   /**
    * The streams of the connection are gone (engine.md 6.1 steps 5 and 7-9): drop queued resync requests and peer

@@ -17,6 +17,7 @@ import {
 } from './attach-disk';
 import { sendBitmap, startFullSync } from './bitmap-exchange';
 import { DeviceExport } from './device-export';
+import { followFlushes } from './flush-requests';
 import { followDisks } from './follow-disks';
 import { writeBitmapLazily } from './lazy-bitmap';
 import { WhenDone } from './meta-data-target';
@@ -176,6 +177,7 @@ export const dataActions: DataActions = {
     device.resource.host.ports.scheduler.soon({ run: () => retryWaiting(device) });
   },
   stateCommitted,
+  followFlushes,
   drainConnection,
   dataStreamDrained: () => undefined,
 

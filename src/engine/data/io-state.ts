@@ -2,6 +2,7 @@
 import { type IoWaiter } from '../application-io';
 import { type PeerDevice } from '../objects';
 import { type TimerHandle } from '../ports';
+import { type FlushRequest } from './flush-requests';
 import { IntervalSet } from './interval-set';
 import { type BitmapReceiver } from '../../wire/bitmap-transfer';
 import { type OpenFile } from './open-file';
@@ -35,6 +36,12 @@ export class ResourceIo {
   ackTimer: TimerHandle | undefined;
   /** Scheduler time at which it is to be sent. */
   ackDue = 0;
+  // --- flushes before the end of a resync (flush-requests.ts)
+  flushSequence = 0;
+  /** By Primary that was asked: nodes whose answers are not in. */
+  readonly flushExpected = new Map<number, number>();
+  /** Peers' requests to us as Primary, oldest first. */
+  readonly flushRequests: FlushRequest[] = [];
   /** Looks for requests that take too long (request-timer.ts). */
   requestTimer: TimerHandle | undefined;
   /** Write ordering method on the receiving side, as last logged. */

@@ -7,6 +7,7 @@ import { type ConnectionHandler, type HandlerResult, type VolumeHandler } from '
 import { type Connection, type PeerDevice } from '../objects';
 import { logLine } from '../state/object-log';
 import { receiveBitmapPiece } from './bitmap-exchange';
+import { flushAcked, flushForwarded, flushRequested } from './flush-requests';
 import { integrityDigest } from './packet-sender';
 import { dagtagReached, type ReadPurpose, type RequestedBlock, serveRead } from './peer-read';
 import { peersInSync } from './peers-in-sync';
@@ -19,6 +20,7 @@ import {
   resyncBlockEqual,
   resyncBlockFailed,
   resyncDataArrived,
+  scheduleTick,
 } from './resync-target';
 import { barrierAcked, peerAnswered, type PeerVerdict, stableConfirmed } from './write-path';
 
@@ -335,6 +337,18 @@ const connectionRows: readonly ConnectionRow[] = [
     connection.lastDagtag = dagtag;
     connection.receivedDagtag = true;
     dagtagReached(connection.io.dagtagWaiters, dagtag);
+    return 'ok';
+  }),
+  onConnection('P_FLUSH_REQUESTS', (connection, { flushSequence }) => {
+    flushRequested(connection, flushSequence);
+    return 'ok';
+  }),
+  onConnection('P_FLUSH_FORWARD', (connection, { flushSequence, initiatorNodeId }) => {
+    flushForwarded(connection, flushSequence, initiatorNodeId);
+    return 'ok';
+  }),
+  onConnection('P_FLUSH_REQUESTS_ACK', (connection, { flushSequence, primaryNodeId }) => {
+    for (const run of flushAcked(connection, flushSequence, primaryNodeId)) scheduleTick(run, 0);
     return 'ok';
   }),
   onConnection('P_UNPLUG_REMOTE', () => 'ok'),

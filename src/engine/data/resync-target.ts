@@ -19,6 +19,7 @@ import { decideRate } from './rate-controller';
 import { passEnded } from './resync-end';
 import { rateSettings, ResyncRequest, type ResyncRun } from './resync-run';
 import { dagtagDependency } from './dagtag-dependency';
+import { awaitsFlush } from './flush-requests';
 
 const TICK = 100;
 /** Blocks of 4 KiB in the largest request. */
@@ -378,6 +379,7 @@ function checkPassEnd(run: ResyncRun): boolean {
   const bitmap = device.backing?.bitmap;
   if (bitmap === undefined || bitmapSlot < 0) return false;
   if (run.inFlight > 0 || run.working > 0 || run.againFrom < Infinity) return false;
+  if (awaitsFlush(device.resource)) return false;
   if (bitmap.findNext(bitmapSlot, run.nextBit) >= 0) return false;
   if (bitmap.count(bitmapSlot) > 0 && run.failed === 0) {
     run.lastPassBits = bitmap.count(bitmapSlot);

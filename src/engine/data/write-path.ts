@@ -11,6 +11,7 @@ import { writeOwedCurrentUuid } from '../uuid/new-current-uuid';
 import { type BackingDevice } from './backing-device';
 import { supersedeResyncRequests, wakeConflicts } from './conflicts';
 import { handleDiskError } from './disk-errors';
+import { answerFlushes } from './flush-requests';
 import { IntervalKind } from './interval-set';
 import { writeLocally } from './local-write';
 import { isConnected, sendOutOfSync, sendWrite, writeFlags } from './packet-sender';
@@ -246,7 +247,12 @@ export function settle(request: WriteRequest): void {
     if (isAwaited(request)) return;
     complete(request);
   }
-  if (request.barrierMask === 0 && resource.io.logHead === request) retireRequests(resource, finishWrite);
+  if (request.barrierMask === 0 && resource.io.logHead === request) retire(resource);
+}
+
+function retire(resource: Resource): void {
+  retireRequests(resource, finishWrite);
+  if (resource.io.flushRequests.length > 0) answerFlushes(resource);
 }
 
 function complete(request: WriteRequest): void {
@@ -398,7 +404,7 @@ export function loseRequests(connection: Connection): void {
   for (const request of lost) losePart(connection, request, bit);
   for (let request = resource.io.logHead; request; request = request.next) request.sentMask &= ~bit;
   for (const request of lost) settle(request);
-  retireRequests(resource, finishWrite);
+  retire(resource);
 }
 function losePart(connection: Connection, request: WriteRequest, bit: number): void {
   if (request.pendingMask & bit) {

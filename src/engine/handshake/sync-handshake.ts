@@ -222,6 +222,8 @@ function applyPolicies(view: View, decision: Decision): Strategy {
     logLine(peerDevice, 'alert', 'Unrelated data, aborting!');
     return strategy;
   }
+  const unsolvable = missedEndWithoutBits(view, decision);
+  if (unsolvable !== undefined) return unsolvable;
   const byDisks = overrideByDisks(
     decision,
     { own: view.ownDisk, peer: view.peerDisk },
@@ -246,6 +248,18 @@ function applyPolicies(view: View, decision: Decision): Strategy {
   if (!view.attach) strategy = discardMyData(view, strategy);
   strategy = refuseTargetAsPrimary(view, decision, strategy);
   return skipWithoutGoodSource(view, decision, strategy);
+}
+
+/** Before protocol 124 the end of a resync that was missed with nothing left to sync could not be made good (5.9 step 1). */
+function missedEndWithoutBits(view: View, { rule }: Decision): Strategy | undefined {
+  const { peerDevice, selfBits, peerBits } = view;
+  const { connection, resource } = peerDevice;
+  if (connection.agreedProtocol >= 124 || selfBits > 0 || peerBits > 0) return undefined;
+  if (rule === 'sync-source-missed-finish') return { kind: 'retry-connect' };
+  if (rule !== 'sync-target-peer-missed-finish' || resource.now.role !== Role.Primary) return undefined;
+  const text = 'To resolve this both sides have to support at least protocol 124';
+  logLine(peerDevice, 'alert', text);
+  return { kind: 'requires-proto', protocol: 124 };
 }
 
 function solveSplitBrain(view: View, found: Strategy): Strategy {

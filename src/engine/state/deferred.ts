@@ -26,6 +26,7 @@ export function runDeferred(change: StateChange, changeState: ChangeState): void
   }
   for (const node of change.devices) deferDevice(change, node);
   deferRoles(change);
+  resource.host.dataActions.followFlushes(change);
   for (const link of change.links) deferLink(change, link, changeState);
   if (change.new.suspUuid && !change.old.suspUuid) resumeAfterUuid(resource, changeState);
   scheduleReturn(change, outlook.healed);
