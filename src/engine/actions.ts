@@ -93,6 +93,8 @@ export interface DataActions {
   restartSuspendedRequests(resource: Resource): void;
   /** *In commit.* Withheld completions are released although still suspended (2.6 step 12). */
   releaseSuspendedCompletions(resource: Resource): void;
+  /** A Primary without a disk names its writes after another generation from now on (4.5). */
+  generationBegan(device: Device): void;
   /** The flag `newCurrentUuidOwed` fell: writes that waited for it may go on. */
   newCurrentUuidSettled(device: Device): void;
   /**

@@ -16,6 +16,7 @@ import {
   trySuspendActivityLog,
 } from './attach-disk';
 import { sendBitmap, startFullSync } from './bitmap-exchange';
+import { beginUnconfirmedGeneration } from './confirm-generation';
 import { DeviceExport } from './device-export';
 import { followFlushes } from './flush-requests';
 import { followDisks } from './follow-disks';
@@ -35,6 +36,8 @@ import { flushPeerAck, startNewEpoch } from './transfer-log';
 import { VerifyRun } from './verify-run';
 import {
   hasUnansweredWrites,
+  answerConfirmed,
+  giveUpConfirmation,
   hasWritesInLog,
   loseRequests,
   markUnackedOutOfSync,
@@ -68,6 +71,7 @@ function stateCommitted(change: StateChange): void {
     }
     retryWaiting(device);
   }
+  answerConfirmed(change.resource);
 }
 
 function prepareVerifyRun(peerDevice: PeerDevice): void {
@@ -169,9 +173,11 @@ export const dataActions: DataActions = {
   markPeerWritesOutOfSync,
   resendRequests: (connection) => void (connection.io.resendDue = true),
   cancelRequests: (connection) => void (connection.io.cancelDue = true),
-  // What waits is looked at after every commit; completions are not withheld beyond their peers' answers.
+  // What waits is looked at after every commit.
   restartSuspendedRequests: () => undefined,
-  releaseSuspendedCompletions: () => undefined,
+  releaseSuspendedCompletions: (resource) =>
+    resource.host.ports.scheduler.soon({ run: () => giveUpConfirmation(resource) }),
+  generationBegan: beginUnconfirmedGeneration,
   newCurrentUuidSettled: (device) => {
     device.io.uuidRotationAsked = false;
     device.resource.host.ports.scheduler.soon({ run: () => retryWaiting(device) });

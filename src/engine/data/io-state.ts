@@ -103,6 +103,8 @@ export class DeviceIo {
   writtenSectors = 0;
   /** Number of the next activity log transaction of this minor. */
   nextTransaction = 0;
+  /** First epoch of a generation that no peer has confirmed (confirm-generation.ts). */
+  generationEpoch = 0;
   /** The new current UUID was asked for. */
   uuidRotationAsked = false;
   /** Round robin over peers for reads. */

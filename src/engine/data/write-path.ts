@@ -10,6 +10,7 @@ import { logLine } from '../state/object-log';
 import { writeOwedCurrentUuid } from '../uuid/new-current-uuid';
 import { type BackingDevice } from './backing-device';
 import { supersedeResyncRequests, wakeConflicts } from './conflicts';
+import { confirmedDevices, isWithheld, noteConfirmation } from './confirm-generation';
 import { handleDiskError } from './disk-errors';
 import { answerFlushes } from './flush-requests';
 import { IntervalKind } from './interval-set';
@@ -155,7 +156,8 @@ function submit(request: WriteRequest): void {
     else writeLocally(device, backing, request, request);
   }
   watchRequests(resource);
-  if (resource.io.epochWrites >= smallestEpochSize(resource)) startNewEpoch(resource);
+  const full = resource.io.epochWrites >= smallestEpochSize(resource);
+  if (full || isWithheld(request)) startNewEpoch(resource);
   // Nobody left to wait for: protocol A without a disk, or all gone since the admission.
   settle(request);
 }
@@ -244,10 +246,29 @@ export function settle(request: WriteRequest): void {
   const { resource } = device;
   if (!request.inLog || request.localPending) return;
   if (!request.completed) {
-    if (isAwaited(request)) return;
+    if (isAwaited(request) || isWithheld(request)) return;
     complete(request);
   }
   if (request.barrierMask === 0 && resource.io.logHead === request) retire(resource);
+}
+
+/** Writes that waited for their generation to be durable (engine.md 4.5). */
+export function answerConfirmed(resource: Resource): void {
+  for (const device of confirmedDevices(resource)) answerWithheld(device);
+}
+/** They fail, or the application gets what the peers said (2.6 step 12). */
+export function giveUpConfirmation(resource: Resource): void {
+  for (const device of resource.devices) {
+    if (!device.exposedGenerationUnconfirmed) continue;
+    device.exposedGenerationUnconfirmed = false;
+    answerWithheld(device);
+  }
+}
+function answerWithheld(device: Device): void {
+  const waiting: WriteRequest[] = [];
+  for (let request = device.resource.io.logHead; request; request = request.next)
+    if (request.device === device && !request.completed) waiting.push(request);
+  for (const request of waiting) settle(request);
 }
 
 function retire(resource: Resource): void {
@@ -355,6 +376,8 @@ export function barrierAcked(connection: Connection, barrier: number, setSize: n
   if (writes.length !== setSize)
     return `BAD! BarrierAck #${barrier} received with n_writes=${setSize}, expected n_writes=${writes.length}!`;
   for (const request of writes) stableOnPeer(connection, request);
+  noteConfirmation(connection, barrier);
+  answerConfirmed(connection.resource);
   return undefined;
 }
 /** A part of the open epoch is durable on the peer (P_CONFIRM_STABLE). */

@@ -139,6 +139,7 @@ function lostPeerMayShareGeneration(device: Device): boolean {
 function newCurrentWithoutDisk(device: Device): void {
   const { resource } = device;
   const { peerActions, dataActions, ports } = resource.host;
+  if (device.exposedGenerationUnconfirmed && resource.options.onNoQuorum === 'suspend-io') return;
   const followers = device.peerDevices.filter(
     ({ now, connection }) =>
       now.repl >= ReplicationState.Established &&
@@ -151,6 +152,7 @@ function newCurrentWithoutDisk(device: Device): void {
   device.exposedUuidPredecessor = device.exposedUuid;
   setExposedUuid(device, ports.random.u64());
   logLine(device, 'info', `sending new current UUID: ${hex16(device.exposedUuid)}`);
+  dataActions.generationBegan(device);
   const weak = weakNodes(committedDevice(device), 'new');
   for (const peerDevice of followers) {
     if (peerDevice.uuids) peerDevice.uuids.currentUuid = device.exposedUuid;
