@@ -1,6 +1,6 @@
 'use strict';
 // drbdmeta against the reference on sparse files: create-md, dump-md of an empty and of a filled bitmap, apply-al.
-// Usage: node bench/drbdmeta.cjs [--quick | --target] [--folder DIR]; needs /usr/sbin/drbdmeta and a built dist/.
+// Usage: node bench/drbdmeta.cjs [--quick | --target | --only GIB:PEERS] [--folder DIR]; needs /usr/sbin/drbdmeta and a built dist/.
 // --target: only the size and number of peers that targets are set for.
 const crypto = require('node:crypto');
 const fs = require('node:fs');
@@ -17,9 +17,19 @@ const folder = fs.mkdtempSync(path.join(at < 0 ? os.tmpdir() : process.argv[at +
 const GIB = 2 ** 30;
 // 16 TiB less a block is the largest file of ext4.
 const target = process.argv.includes('--target');
-const SIZES = target ? [1024 * GIB] : quick ? [GIB, 1024 * GIB] : [GIB, 1024 * GIB, 16384 * GIB - 4096];
-const PEERS = target ? [7] : quick ? [1, 7] : [1, 7, 31];
-const RUNS = quick ? 1 : target ? 5 : 3;
+const at16 = 16384 * GIB - 4096;
+const [onlySize, onlyPeers] = process.argv.includes('--only')
+  ? process.argv[process.argv.indexOf('--only') + 1].split(':').map(Number)
+  : [];
+const SIZES = onlySize
+  ? [Math.min(onlySize * GIB, at16)]
+  : target
+    ? [1024 * GIB]
+    : quick
+      ? [GIB, 1024 * GIB]
+      : [GIB, 1024 * GIB, at16];
+const PEERS = onlyPeers ? [onlyPeers] : target ? [7] : quick ? [1, 7] : [1, 7, 31];
+const RUNS = quick || onlySize ? 1 : target ? 5 : 3;
 /** The reference takes minutes beyond this bitmap size times slots. */
 const REFERENCE_LIMIT = quick ? 2 ** 31 : 2 ** 37;
 

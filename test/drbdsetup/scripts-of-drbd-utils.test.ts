@@ -1,11 +1,13 @@
 /**
- * Scripts of Debian's drbd-utils over our tools: the bash completion of drbdadm (over our drbdadm), and the
- * fence handler for Pacemaker as far as it goes without a cluster.
+ * Scripts of Debian's drbd-utils over our tools: the bash completion of drbdadm (over our drbdadm), the init script (over
+ * the real one), and the fence handler for Pacemaker as far as it goes without a cluster.
  */
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { buildSync } from 'esbuild';
-import { TwoHosts, type Answer } from './two-hosts';
+import { runningPid } from '../../src/control/channel/run-directory';
+import { hosts, TwoHosts, until, type Answer, type Host } from './two-hosts';
 
 const completion = '/usr/share/bash-completion/completions/drbdadm';
 const functions = '/usr/share/bash-completion/bash_completion';
@@ -70,6 +72,75 @@ describe('scripts of drbd-utils', () => {
       expect([offered('primary', ''), offered('secondary', '')]).toEqual([[], ['r0']]);
       expect(adm('down', 'r0')).toMatchObject({ status: 0 });
       expect(offered('attach', '')).toEqual([]);
+    },
+    240_000,
+  );
+
+  const script = '/lib/drbd/scripts/drbd';
+  const mayMount = spawnSync('unshare', ['-m', 'true']).status === 0 && fs.existsSync('/etc/default');
+  if (!mayMount) process.stderr.write('SKIPPED: the init script: no mount namespaces\n');
+
+  /**
+   * The init script reads its settings from /etc/default/drbd, which it gets for itself alone: the tools' names, the file
+   * that stands in for /proc/drbd, and a program that starts our daemon in place of modprobe.
+   */
+  function init(host: Host, action: string): Answer {
+    const bin = path.join(pair.folder, 'bin');
+    const settings = path.join(pair.folder, `default-${host}`);
+    fs.mkdirSync(settings, { recursive: true });
+    fs.writeFileSync(
+      path.join(bin, 'modprobe'),
+      '#!/bin/sh\nsetsid drbdd >/dev/null 2>&1 &\nuntil [ -e "$UDRBD_RUN_DIR/proc-drbd" ]; do sleep 0.1; done\n',
+      { mode: 0o755 },
+    );
+    fs.writeFileSync(
+      path.join(settings, 'drbd'),
+      `PATH=${bin}:/usr/sbin:/usr/bin:/sbin:/bin\nDRBDADM="drbdadm -c ${pair.configuration}"\n` +
+        `MODPROBE=${bin}/modprobe\nPROC_DRBD="$UDRBD_RUN_DIR/proc-drbd"\nUDEV_TIMEOUT=0\n`,
+    );
+    const shell = 'mount --bind "$1" /etc/default && shift && exec "$@"';
+    return pair.run(host, 'unshare', '-m', 'sh', '-c', shell, 'sh', settings, script, action);
+  }
+
+  (mayMount ? given('the init script', script, '/usr/sbin/drbdadm') : it.skip)(
+    'the init script starts, reloads, shows and stops what is configured',
+    async () => {
+      // Our drbdadm is in the way of the real one, which has to be called by its bare name.
+      fs.rmSync(path.join(pair.folder, 'bin/drbdadm'));
+      for (const host of hosts) {
+        expect(pair.createMetaData(host).status).toBe(0);
+        expect(pair.run(host, 'drbdsetup', 'status').stdout).toBe('# No currently configured DRBD found.\n');
+      }
+      for (const host of hosts) {
+        const pid = runningPid(path.join(pair.folder, host));
+        if (pid !== undefined) process.kill(pid, 'SIGTERM');
+      }
+      await until('the daemons to end', () =>
+        hosts.every((host) => runningPid(path.join(pair.folder, host)) === undefined),
+      );
+      expect(init('beta', 'status')).toMatchObject({ status: 3, stderr: 'drbd not loaded\n' });
+      expect(pair.adm('beta', 'up', 'r0').status).toBe(0);
+      const started = init('alpha', 'start');
+      expect([started.status, started.stdout]).toEqual([
+        0,
+        expect.stringContaining('Starting DRBD resources'),
+      ]);
+      expect(started.stdout).toContain('adjust disk: r0');
+      await until('the connection', () => pair.adm('alpha', 'cstate', 'r0').stdout === 'Connected\n');
+      expect(init('alpha', 'status')).toMatchObject({
+        status: 0,
+        stdout: expect.stringContaining('device status:\n'),
+      });
+      expect(init('alpha', 'reload').status).toBe(0);
+      const stopped = init('alpha', 'stop');
+      expect([stopped.status, stopped.stdout]).toEqual([
+        0,
+        expect.stringContaining('Stopping all DRBD resources'),
+      ]);
+      for (const host of hosts) {
+        expect(pair.adm(host, 'down', 'r0').status).toBe(0);
+        expect(pair.run(host, 'drbdsetup', 'status').stdout).toBe('# No currently configured DRBD found.\n');
+      }
     },
     240_000,
   );
