@@ -210,7 +210,10 @@ export interface DataActions {
   resyncGrownArea(peerDevice: PeerDevice): void;
   /** Connected without a resync, but one side has storage that the other did not know: asks the peer for one. */
   syncNewStorage(peerDevice: PeerDevice): void;
-  /** Connected without a resync: all that are in sync with both are told of each other (wire-protocol.md 10.6). */
+  /**
+   * The peer is in sync with us: it and third nodes that are in sync with us are told of each other, because each of
+   * them may take the other for different (wire-protocol.md 10.6).
+   */
   announceInSync(peerDevice: PeerDevice): void;
   /** Something that resync-after looks at changed (12.7): evaluate the pauses of all devices of this host again. */
   reconsiderResyncAfter(device: Device): void;

@@ -1,5 +1,5 @@
 /** `PeerActions` on real connections: the meeting point of receiver, announcements, pings and transactions. */
-import { ConnectionState, DiskState, ReplicationState } from '../../control/contract/states';
+import { ConnectionState } from '../../control/contract/states';
 import { NO_VOLUME } from '../../wire/features';
 import { type PeerActions } from '../actions';
 import { type NodeMask, hasNode } from '../node-mask';
@@ -7,7 +7,7 @@ import { type Host } from '../host';
 import { type Connection, type Device, type PeerDevice, type Resource } from '../objects';
 import { QUORUM_OFF } from '../options';
 import { tryToGetResync } from '../handshake/get-resync';
-import { afterDeferred, changeState } from '../state/transaction';
+import { changeState } from '../state/transaction';
 import { wakeStateWaiters } from '../state/waiters';
 import { changeClusterWide } from '../twopc/coordinator';
 import { EMPTY_CHANGE } from '../twopc/change-words';
@@ -150,7 +150,6 @@ export class EnginePeerActions implements PeerActions {
     connection.disconnectExpected = false;
     primaryCameBack(connection);
     wakeStateWaiters(connection.resource);
-    afterDeferred(connection.resource, () => this.pingPeer(connection, () => announceNeighbour(connection)));
   }
 
   scheduleEmptyTransaction(resource: Resource, kind: 'lost-peer' | 'primary-resume'): void {
@@ -209,14 +208,5 @@ export class EnginePeerActions implements PeerActions {
     wakeStateWaiters(resource);
     evaluateFencing(connection);
     runHelper('disconnected', connection, done);
-  }
-}
-
-/** What third nodes take to differ between themselves and the new neighbour, or us, may be the same. */
-function announceNeighbour({ resource, peerDevices }: Connection): void {
-  for (const peerDevice of peerDevices) {
-    const { repl, pdsk } = peerDevice.now;
-    if (repl !== ReplicationState.Established || pdsk !== DiskState.UpToDate) continue;
-    resource.host.dataActions.announceInSync(peerDevice);
   }
 }

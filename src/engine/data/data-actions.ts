@@ -27,11 +27,11 @@ import { retryWaiting } from './waiting-requests';
 import { announceDagtag, drainConnection, markPeerWritesOutOfSync } from './receive-writes';
 import { recomputeWriteOrdering } from './receive-epochs';
 import { persistSize } from './persist-size';
-import { announceInSync } from './peers-in-sync';
+import { announceNeighbour } from './peers-in-sync';
 import { resyncProgress } from './resync-progress';
 import { finishResyncAsSource } from './resync-end';
 import { beginResync, initialiseResync } from './resync-start';
-import { scheduleTick } from './resync-target';
+import { giveUpTurn, scheduleTick } from './resync-target';
 import { flushPeerAck, startNewEpoch } from './transfer-log';
 import { VerifyRun } from './verify-run';
 import {
@@ -111,6 +111,7 @@ function resyncPaused(peerDevice: PeerDevice): void {
   run.pausedSince = peerDevice.resource.host.ports.scheduler.now();
   run.timer?.cancel();
   run.timer = undefined;
+  peerDevice.resource.host.ports.scheduler.soon({ run: () => giveUpTurn(run) });
 }
 function resyncStopped(peerDevice: PeerDevice): void {
   const { io, now } = peerDevice;
@@ -266,7 +267,7 @@ export const dataActions: DataActions = {
   resyncGrownArea,
   syncNewStorage,
   reconsiderResyncAfter,
-  announceInSync: (peerDevice) => announceInSync(peerDevice, 0, bitmapOf(peerDevice.device)?.sectors ?? 0),
+  announceInSync: announceNeighbour,
   // Writes are always replicated to a target: RESYNC_WITHOUT_REPLICATION is not offered.
   announcePeerReplication: () => undefined,
 };

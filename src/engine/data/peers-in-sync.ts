@@ -6,6 +6,7 @@ import { isSync } from '../state/derived';
 import { AL_EXTENT_SECTORS, extentOfSector } from './activity-log';
 import { IntervalKind } from './interval-set';
 import { isConnected } from './packet-sender';
+import { flushPeerAck } from './transfer-log';
 
 const ACTIVE = IntervalKind.AppWrite | IntervalKind.PeerWrite | IntervalKind.ResyncWrite;
 
@@ -31,6 +32,16 @@ export function announceInSync(about: PeerDevice, sector: number, sectors: numbe
     });
   }
   if (others.length === 0) announceRange(about, sector, sectors);
+}
+
+/** All of the device, if there is a third node to tell of it. */
+export function announceNeighbour(about: PeerDevice): void {
+  const { device, connection, resource } = about;
+  if (!device.peerDevices.some((peer) => peer !== about && isComparable(peer))) return;
+  // The connection is new, perhaps: an answer means that the peer takes part.
+  resource.host.peerActions.pingPeer(connection, () => {
+    if (isComparable(about)) announceInSync(about, 0, device.backing?.bitmap.sectors ?? 0);
+  });
 }
 
 function announceRange(about: PeerDevice, sector: number, sectors: number): void {
@@ -62,6 +73,8 @@ function announceExtent(about: PeerDevice, sector: number, sectors: number): voi
     (nodes, { peerNodeId }) => nodes | nodeBit(peerNodeId),
     nodeBit(about.peerNodeId),
   );
+  // A peer ack that is put off would set again what is cleared now.
+  flushPeerAck(device.resource);
   for (const { connection } of told)
     connection.link.sendControl({
       type: 'P_PEERS_IN_SYNC',

@@ -78,7 +78,11 @@ function finishAsTarget(run: ResyncRun): void {
     if (!stable) return;
     device.next.disk = newDisk;
     for (const other of device.peerDevices) {
-      if (newDisk === DiskState.UpToDate && other.next.repl === ReplicationState.PausedSyncT)
+      if (
+        newDisk === DiskState.UpToDate &&
+        other.next.repl === ReplicationState.PausedSyncT &&
+        !hasCrashedAsPrimary(other)
+      )
         other.next.repl = ReplicationState.Established;
       if (hasNode(older, other.peerNodeId) && other.next.pdsk > DiskState.Outdated)
         other.next.pdsk = DiskState.Outdated;
@@ -87,12 +91,19 @@ function finishAsTarget(run: ResyncRun): void {
   for (const other of sameData) device.resource.host.dataActions.clearSlot(device, other.bitmapSlot);
   afterEnd(run, clean);
 }
+/** Its last writes may be its own, although its generation is everybody's. */
+const hasCrashedAsPrimary = ({ uuids }: PeerDevice): boolean =>
+  uuids !== undefined && (uuids.flags & UUID_FLAG.CRASHED_PRIMARY) !== 0n;
+
 /** Sources whose turn need not come: they are on the generation that we have reached. */
 function waitingWithSameData(peerDevice: PeerDevice): PeerDevice[] {
   const { device, uuids } = peerDevice;
+  // It has something of its own: the others are compared with it when they meet.
+  if (hasCrashedAsPrimary(peerDevice)) return [];
   return device.peerDevices.filter(
     (other) =>
       other.now.repl === ReplicationState.PausedSyncT &&
+      !hasCrashedAsPrimary(other) &&
       other.now.pdsk === DiskState.UpToDate &&
       other.bitmapSlot >= 0 &&
       other.uuids !== undefined &&

@@ -253,6 +253,7 @@ export function resyncBlockCancelled(peerDevice: PeerDevice, request: ResyncRequ
   if (run === undefined) return;
   takeRequest(run, request);
   run.againFrom = Math.min(run.againFrom, Math.floor(request.sector / 8));
+  giveUpTurn(run);
 }
 
 function acknowledge(peerDevice: PeerDevice, request: ResyncRequest, ok: boolean): void {
@@ -362,8 +363,19 @@ function markInSync(run: ResyncRun, request: ResyncRequest): void {
   if (!bitmap.anyInRange(bitmapSlot, extent, length)) announceInSync(peerDevice, extent, length);
 }
 
+/** A paused resync keeps its turn while replies are on their way (engine.md 1.3 resync_active); then another may run. */
+export function giveUpTurn(run: ResyncRun): void {
+  const { peerDevice } = run;
+  const { repl, resyncActive } = peerDevice.now;
+  if (repl !== ReplicationState.PausedSyncT || !resyncActive || run.inFlight > 0 || run.working > 0) return;
+  changeState(peerDevice.resource, { tag: 'resync-inactive' }, () => {
+    peerDevice.next.resyncActive = false;
+  });
+}
+
 /** When everything came back early the next tick need not wait for its time (pace: c-max-rate). */
 function afterAnswer(run: ResyncRun): void {
+  giveUpTurn(run);
   if (!isRunning(run) || run.finishing || checkPassEnd(run)) return;
   if (run.inFlight > 0 || run.working > 0) return;
   const { scheduler } = run.peerDevice.resource.host.ports;

@@ -92,7 +92,13 @@ export function deferPeerDevice(
   }
   rotateAfterDiskLoss(change, node, peer);
   startRunning(peer);
+  if (isInSync(node, peer, 'new') && !isInSync(node, peer, 'old')) dataActions.announceInSync(peerDevice);
 }
+
+const isInSync = (node: DeviceChange, peer: PeerDeviceChange, side: 'old' | 'new'): boolean =>
+  node[side].disk === DiskState.UpToDate &&
+  peer[side].pdsk === DiskState.UpToDate &&
+  peer[side].repl === Established;
 
 const resyncFinished = (peer: PeerDeviceChange): boolean =>
   isSyncTarget(peer.old.repl) && peer.new.repl === Established;

@@ -22,7 +22,7 @@ export function readConsistentAsUpToDate(node: OpenDeviceChange, peer: OpenPeerD
   if (peer.new.pdsk === DiskState.Consistent) peer.new.pdsk = DiskState.UpToDate;
 }
 
-/** S18. */
+/** S18. A peer at another generation does not make our data good: a comparison follows (engine.md 5.11). */
 export function upgradeFromOutdated(node: OpenDeviceChange, peer: OpenPeerDeviceChange): void {
   if (
     peer.new.repl === ReplicationState.Established &&
@@ -30,6 +30,7 @@ export function upgradeFromOutdated(node: OpenDeviceChange, peer: OpenPeerDevice
     peer.new.pdsk >= DiskState.Consistent &&
     peer.peerDevice.uuidsReceived &&
     isPeerStable(peer) &&
+    hasPeersCurrentUuid(node, peer) &&
     (peer.old.repl < ReplicationState.Established ||
       hasGotStable(peer) ||
       peer.old.pdsk === DiskState.Outdated)

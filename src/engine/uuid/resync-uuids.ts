@@ -67,6 +67,9 @@ export function finishResyncAsTarget(peerDevice: PeerDevice): NodeMask {
     }
   }
   setCurrentUuid(device, uuids.currentUuid);
+  // A resync that goes on from somebody else begins here: nodes that it leaves behind stay at this generation.
+  for (const other of device.peerDevices)
+    if (other !== peerDevice) other.rsStartUuid = superblock.currentUuid;
   logOwnUuids(peerDevice, 'updated UUIDs');
   markDirty(device);
   // Until the source speaks again its set is taken to be ours.

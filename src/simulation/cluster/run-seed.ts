@@ -124,6 +124,8 @@ function comeToRest(cluster: Cluster): void {
   for (const node of cluster.nodes) if (!node.alive) node.start();
   const atPeace = (): boolean => {
     for (const node of cluster.aliveNodes) mend(cluster, node);
+    // A `down` that was under way when the last fault had ended stops its host in the end.
+    for (const node of cluster.nodes) if (!node.alive) node.start();
     return (
       allInSync(cluster) && cluster.nodes.every((node) => node.pending === 0 && !node.application.isBusy)
     );

@@ -87,7 +87,13 @@ export class World {
       }
       return undefined;
     };
-    const quiet = new Set(['outOfSyncBits', 'slotBits', 'stateCommitted', 'hasWritesInTransferLog']);
+    const quiet = new Set([
+      'outOfSyncBits',
+      'slotBits',
+      'stateCommitted',
+      'hasWritesInTransferLog',
+      'announceInSync',
+    ]);
     return new Proxy({} as T, {
       get: (_target, property) => {
         const name = String(property);
