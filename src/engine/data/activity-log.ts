@@ -197,6 +197,7 @@ export class ActivityLog implements Task {
         else {
           this.abort(error);
           this.checkHeld();
+          this.target.writerPaused();
         }
       }),
     );
@@ -358,6 +359,7 @@ export class ActivityLog implements Task {
     for (const { waiter } of granted) waiter.onExtentsActive(error);
     this.checkHeld();
     if (this.queue.length > 0) this.schedule();
+    else if (!this.writing) this.target.writerPaused();
   }
   private dropReferences({ first, last }: Waiting): void {
     this.end(first * AL_EXTENT_SECTORS, (last - first + 1) * AL_EXTENT_SECTORS);

@@ -54,6 +54,7 @@ export class BackingDevice implements MetaDataTarget {
   references = 0;
   /** Set by a forced detach: I/O in flight counts as failed. */
   aborted = false;
+  closed = false;
   private idleWaiter: DiskWaiter | undefined;
 
   constructor(
@@ -203,14 +204,23 @@ export class BackingDevice implements MetaDataTarget {
     this.references--;
     this.checkIdle();
   }
-  /** One waiter: called when no I/O on the disk is in flight any more (detach). */
+  /** One waiter: called when nothing on the disk is in flight any more (detach). */
   whenIdle(waiter: DiskWaiter): void {
     this.idleWaiter = waiter;
     this.scheduler.soon({ run: () => this.checkIdle() });
   }
-  /** No I/O on the disk is in flight, but for superblock and bitmap. */
+  /** Nothing on the disk is in flight or about to be. */
   get isQuiet(): boolean {
-    return this.references === 0 && this.activityLog.idle;
+    return (
+      this.references === 0 &&
+      this.activityLog.idle &&
+      this.bitmapWriter.idle &&
+      this.superblockWriter.idle
+    );
+  }
+  /** A writer of meta-data has nothing more to do for now. */
+  writerPaused(): void {
+    if (this.idleWaiter !== undefined) this.scheduler.soon({ run: () => this.checkIdle() });
   }
   private checkIdle(): void {
     const waiter = this.idleWaiter;
@@ -221,6 +231,7 @@ export class BackingDevice implements MetaDataTarget {
 
   /** Closes both disks; nothing may be in flight. */
   close(done: () => void): void {
+    this.closed = true;
     this.superblockWriter.stop();
     const batch = new DiskBatch(done);
     this.dataDisk.close(batch.add());

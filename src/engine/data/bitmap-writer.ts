@@ -3,7 +3,7 @@
  * (engine.md 11.2). A page in which bits were cleared claims that data is on disk: such pages are copied first, then
  * the data disk is flushed, then the copies are written.
  */
-import { type DiskWaiter, type ErrnoCode, type Task } from '../ports';
+import { type DiskWaiter, Errno, type ErrnoCode, type Task } from '../ports';
 import { BITMAP_PAGE_BYTES, type DeviceBitmap, PAGE_CLEARED } from './device-bitmap';
 import { DiskBatch, flushBefore, type MetaDataTarget } from './meta-data-target';
 
@@ -97,6 +97,10 @@ export class BitmapWriter implements Task {
   }
   private begin(job: Job): void {
     this.busy = true;
+    if (this.target.closed) {
+      this.finish(job, [], Errno.EIO);
+      return;
+    }
     const { runs, cleared } = this.takePages(job);
     if (runs.length === 0) this.finish(job, runs, 0);
     else if (!cleared) this.write(job, runs);
@@ -152,5 +156,6 @@ export class BitmapWriter implements Task {
     }
     job.waiter?.onDiskDone(error);
     this.next();
+    if (this.idle) this.target.writerPaused();
   }
 }

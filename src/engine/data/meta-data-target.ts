@@ -10,10 +10,14 @@ export interface MetaDataTarget {
   readonly metaDisk: Disk;
   /** Disk option md-flushes. */
   mdFlushes(): boolean;
+  /** The disks are closed, or about to be: nothing may be written any more. */
+  readonly closed: boolean;
   /** False while the superblock on disk does not say what makes apply-al look at the log. */
   isMarkedInUse(): boolean;
   /** The waiter is called when it does, or with an error. */
   markInUse(waiter: DiskWaiter): void;
+  /** The caller's last operation ended and none is queued: a detach may wait for that. */
+  writerPaused(): void;
   /** `where` is the name that the log line of engine.md 9.3 shows. */
   onMetaDataError(where: 'drbd_md_write' | '__al_write_transaction' | 'bm_rw_range', error: ErrnoCode): void;
 }

@@ -4,7 +4,7 @@
  */
 import { DeviceFlag } from '../../metadata/superblock-flags';
 import { encodeSuperblock09, type Superblock09 } from '../../metadata/superblock-09';
-import { type DiskWaiter, type ErrnoCode, type Task, type TimerHandle, type TimerWaiter } from '../ports';
+import { type DiskWaiter, Errno, type ErrnoCode, type Task, type TimerHandle, type TimerWaiter } from '../ports';
 import { flushBefore, type MetaDataTarget, WhenDone } from './meta-data-target';
 
 const DIRTY_MILLISECONDS = 5000;
@@ -115,8 +115,9 @@ export class SuperblockWriter implements Task, TimerWaiter {
     if (this.writing) return;
     const waiters = this.waiters;
     this.waiters = [];
-    if (!this.dirty) {
-      for (const waiter of waiters) waiter.onDiskDone(0);
+    if (!this.dirty || this.target.closed) {
+      for (const waiter of waiters) waiter.onDiskDone(this.dirty ? Errno.EIO : 0);
+      if (this.idle) this.target.writerPaused();
       return;
     }
     this.dirty = false;
@@ -167,5 +168,6 @@ export class SuperblockWriter implements Task, TimerWaiter {
       this.again = false;
       this.sync();
     }
+    if (this.idle) this.target.writerPaused();
   }
 }

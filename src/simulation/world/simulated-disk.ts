@@ -58,6 +58,8 @@ export class SimulatedDisk implements Disk {
   size: number;
   private readonly inFlight = new Set<DiskOperation>();
 
+  private closed = false;
+
   constructor(
     readonly medium: DiskMedium,
     private readonly faults: DiskFaults,
@@ -95,6 +97,7 @@ export class SimulatedDisk implements Disk {
   close(waiter: DiskWaiter): void {
     if (this.inFlight.size > 0) throw new Error(`${this.path} closed with operations in flight`);
     this.start('close', 0, 0, undefined, false, waiter);
+    this.closed = true;
   }
 
   private start(
@@ -106,6 +109,7 @@ export class SimulatedDisk implements Disk {
     waiter: DiskWaiter,
   ): void {
     if (!this.life.alive) return;
+    if (this.closed) throw new Error(`${this.path}: ${action} after it was closed`);
     this.life.countCall();
     const end = offset + length;
     if (!(
