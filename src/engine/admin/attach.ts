@@ -8,7 +8,8 @@ import { type BackingDevice } from '../data/backing-device';
 import { type AttachFailure } from '../data/open-backing';
 import { type Device, type Resource } from '../objects';
 import { logLine } from '../state/object-log';
-import { sameUuid } from '../state/data-trust';
+import { holdsOlderData, sameUuid } from '../state/data-trust';
+import { committedDevice } from '../state/state-change';
 import { afterDeferred, changeState } from '../state/transaction';
 import { whenStateChanges } from '../state/waiters';
 import { changeClusterWide } from '../twopc/coordinator';
@@ -72,6 +73,11 @@ function takeOver(device: Device, backing: BackingDevice, answer: Answer): void 
       `To-be-attached device has last effective > current size, and is consistent\n` +
       `(${stored} > ${size} sectors). Refusing to attach.`;
     return abandon(device, backing, ErrorCode.ImplicitShrink, info, answer);
+  }
+  if (holdsOlderData(committedDevice(device), 'new')) {
+    const uuid = device.exposedUuid.toString(16).toUpperCase().padStart(16, '0');
+    logLine(device, 'error', `Can only attach to data with current UUID=${uuid}`);
+    return abandon(device, backing, ErrorCode.DataNotCurrent, undefined, answer);
   }
   const { dataActions } = resource.host;
   dataActions.loadBitmap(device, stored > 0 ? Math.min(stored, size) : size, (error) => {

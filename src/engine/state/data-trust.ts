@@ -66,6 +66,17 @@ export function mayBeUpToDate(node: DeviceChange, side: Side): boolean {
   return true;
 }
 
+/**
+ * The disk of a Primary that went on without it, and now without any UpToDate disk: what was written in between is
+ * not on it (engine.md 9.1, code 150).
+ */
+export function holdsOlderData({ device, peers }: DeviceChange, side: Side): boolean {
+  const { resource, exposedUuid, backing } = device;
+  if (resource.now.role !== Role.Primary || exposedUuid === 0n || backing === undefined) return false;
+  if (peers.some((peer) => peer[side].pdsk === DiskState.UpToDate)) return false;
+  return !sameUuid(exposedUuid, backing.superblock.currentUuid);
+}
+
 /** S-MD: the disk state that the meta-data alone allows. */
 export function diskStateFromMetadata(node: DeviceChange, side: Side): DiskState {
   const flags = node.device.backing?.superblock.flags ?? 0;

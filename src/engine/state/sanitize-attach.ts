@@ -1,6 +1,6 @@
 /** Sanitize, rule S4: the outcome of the attach negotiation with the connected peers (engine.md 2.3). */
 import { DiskState, ReplicationState } from '../../control/contract/states';
-import { diskStateFromMetadata } from './data-trust';
+import { diskStateFromMetadata, holdsOlderData } from './data-trust';
 import { type OpenDeviceChange, type OpenPeerDeviceChange } from './state-change';
 import { type TransactionNotes } from './transaction-notes';
 
@@ -37,7 +37,12 @@ function negotiatedDisk(
     return DiskState.Detaching;
   if (partners.some((peer) => resultOf(peer) === ReplicationState.WFBitMapT)) return DiskState.Inconsistent;
   if (partners.some((peer) => peer.new.pdsk === DiskState.UpToDate)) return DiskState.UpToDate;
-  return diskStateFromMetadata(node, 'new');
+  return diskStateWithoutPartner(node);
+}
+
+/** What the meta-data says, unless this Primary has already written elsewhere what this disk does not hold (9.1). */
+export function diskStateWithoutPartner(node: OpenDeviceChange): DiskState {
+  return holdsOlderData(node, 'new') ? DiskState.Detaching : diskStateFromMetadata(node, 'new');
 }
 
 function applyResult(

@@ -3,11 +3,11 @@ import { ConnectionState, DiskState, ReplicationState, Role } from '../../contro
 import { QUORUM_OFF } from '../options';
 import { complement, nodeBit } from '../node-mask';
 import { type ChangeOptions } from './change-options';
-import { diskStateFromMetadata, sameUuid } from './data-trust';
+import { sameUuid } from './data-trust';
 import { hasAccessibleData, isDisconnectReason, isSuspended } from './derived';
 import { computeQuorum } from './quorum-view';
 import { clampByReplication } from './repl-clamp';
-import { settleAttachNegotiation } from './sanitize-attach';
+import { diskStateWithoutPartner, settleAttachNegotiation } from './sanitize-attach';
 import {
   compareWithDisklessPrimary,
   consumeGotStable,
@@ -41,7 +41,7 @@ export function sanitize(change: OpenChange, options: ChangeOptions): Transactio
     const lostConnection = sanitizeDevice(change, node, options, notes);
     // S27
     if (lostConnection && node.new.disk === DiskState.Negotiating) {
-      node.new.disk = diskStateFromMetadata(node, 'new');
+      node.new.disk = diskStateWithoutPartner(node);
     }
     if (maybeCrashedPrimary) doubtAfterLostPrimary(change, node);
   }
