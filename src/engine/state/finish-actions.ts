@@ -83,6 +83,9 @@ function finishDeviceFlags(change: StateChange, node: DeviceChange): void {
     device.reattachTime = resource.host.ports.scheduler.now();
   }
   if (!node.old.haveQuorum && node.new.haveQuorum) device.primaryLostQuorum = false;
+  // What only this disk has is not forgotten because its node is demoted before it is let go.
+  const failed = node.old.disk > DiskState.Failed && node.new.disk === DiskState.Failed;
+  if (failed && change.old.role === Role.Primary) device.crashedPrimary = true;
   if (change.old.role === Role.Primary && change.new.role === Role.Secondary) {
     device.newCurrentUuidOwed = false;
     device.newCurrentUuidArmed = false;

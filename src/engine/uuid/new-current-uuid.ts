@@ -14,6 +14,8 @@ import { rotateIntoBitmapSlots } from './rotate';
 
 type Done = () => void;
 const nothing: Done = () => undefined;
+/** `settled`: the identifiers are on disk and announced, or none were needed. */
+type Settled = (settled: boolean) => void;
 
 /** A handshake compares identifiers that must not change under it. */
 const inHandshake = (resource: Resource): boolean =>
@@ -21,10 +23,10 @@ const inHandshake = (resource: Resource): boolean =>
 
 /**
  * Starts a new generation if some node would need to know; waits for handshakes to end. `forced` is the one of a forced
- * promotion: Inconsistent peers do not follow. `done` is called when the identifiers are on disk and announced, or
- * there was nothing to do; possibly at once.
+ * promotion: Inconsistent peers do not follow. `done` is called when it is settled, or could not be written; possibly at
+ * once.
  */
-export function newCurrentUuid(device: Device, forced: boolean, done: Done = nothing): void {
+export function newCurrentUuid(device: Device, forced: boolean, done: Settled = nothing): void {
   const { resource } = device;
   if (inHandshake(resource)) {
     whenStateChanges(resource, () => {
@@ -38,7 +40,7 @@ export function newCurrentUuid(device: Device, forced: boolean, done: Done = not
     newCurrentOnDisk(device, forced, done);
   } else {
     newCurrentWithoutDisk(device);
-    done();
+    done(true);
   }
 }
 
@@ -51,23 +53,25 @@ function forcedWeakNodes(device: Device): NodeMask {
   return weak;
 }
 
-function newCurrentOnDisk(device: Device, forced: boolean, done: Done): void {
-  rotateOnDisk(device, forced ? forcedWeakNodes(device) : NO_NODES, (rotated) => {
-    if (rotated) announceNewCurrent(device, forced);
-    done();
+function newCurrentOnDisk(device: Device, forced: boolean, done: Settled): void {
+  rotateOnDisk(device, forced ? forcedWeakNodes(device) : NO_NODES, (outcome) => {
+    if (outcome === 'rotated') announceNewCurrent(device, forced);
+    done(outcome !== 'failed');
   });
 }
 
 /** `new-current-uuid` (engine.md 4.11): whatever the disk's state is, and nobody is told. */
 export function newCurrentUuidByAdmin(device: Device, done: Done): void {
-  rotateOnDisk(device, NO_NODES, (rotated) => {
-    if (rotated) logNewCurrent(device);
+  rotateOnDisk(device, NO_NODES, (outcome) => {
+    if (outcome === 'rotated') logNewCurrent(device);
     done();
   });
 }
 
-/** `done` tells whether a new current UUID is on disk. */
-function rotateOnDisk(device: Device, weak: NodeMask, done: (rotated: boolean) => void): void {
+/** `needless`: no node stays behind. */
+type Rotation = 'rotated' | 'needless' | 'failed';
+
+function rotateOnDisk(device: Device, weak: NodeMask, done: (outcome: Rotation) => void): void {
   const { dataActions, ports } = device.resource.host;
   const superblock = superblockOf(device);
   const before = structuredClone(superblock);
@@ -75,7 +79,7 @@ function rotateOnDisk(device: Device, weak: NodeMask, done: (rotated: boolean) =
   const got = rotateIntoBitmapSlots(device, weak);
   const unsure = device.mayBeOnCurrent !== NO_NODES;
   if (got === NO_NODES && !wasDay0 && !unsure) {
-    done(false);
+    done('needless');
     return;
   }
   device.mayBeOnCurrent = NO_NODES;
@@ -89,7 +93,7 @@ function rotateOnDisk(device: Device, weak: NodeMask, done: (rotated: boolean) =
     }
     // Who was not compared with since a crash of ours is now known to be behind.
     else if (error === 0) device.crashedPrimary = false;
-    done(error === 0);
+    done(error === 0 ? 'rotated' : 'failed');
   });
 }
 
@@ -204,8 +208,9 @@ export function writeOwedForLostPeer(connection: Connection, done: Done): void {
 
 /** As above, without asking the peers first: their absence is known. */
 export function settleOwedCurrentUuid(device: Device, done: Done = nothing): void {
-  const settled = (): void => {
-    device.newCurrentUuidOwed = false;
+  // Without a disk and peers to tell, or with a disk that fails, it stays owed: the next write asks again.
+  const ended = (settled: boolean): void => {
+    if (settled) device.newCurrentUuidOwed = false;
     device.writingNewCurrentUuid = false;
     device.resource.host.dataActions.newCurrentUuidSettled(device);
     const waiting = waitingForOwed.get(device) ?? [];
@@ -214,6 +219,6 @@ export function settleOwedCurrentUuid(device: Device, done: Done = nothing): voi
     for (const next of waiting) next();
   };
   device.writingNewCurrentUuid = true;
-  if (device.now.haveQuorum && device.cachedDataAccessible) newCurrentUuid(device, false, settled);
-  else settled();
+  if (device.now.haveQuorum && device.cachedDataAccessible) newCurrentUuid(device, false, ended);
+  else ended(false);
 }
