@@ -85,6 +85,7 @@ function takeOver(device: Device, backing: BackingDevice, answer: Answer): void 
     growBitmap(device, backing, stored, size);
     setSize(device, size);
     afterRecovery(device, backing);
+    doubtUnsyncedBlocks(device, backing);
     negotiate(device, answer);
   });
 }
@@ -160,6 +161,25 @@ function continuesItsRun(device: Device, backing: BackingDevice): boolean {
   if (device.exposedUuid === 0n) return false;
   const held = device.peerDevices.some((peer) => peer.now.pdsk === DiskState.UpToDate);
   return held || !sameUuid(device.exposedUuid, backing.superblock.currentUuid);
+}
+
+/**
+ * A connected peer has the data of this generation and was the one that everybody read and wrote while this disk was
+ * away. Blocks in doubt, those of the activity log above all, are taken from there: by the identifiers alone there
+ * would be nothing to sync, and the bits would stay.
+ */
+function doubtUnsyncedBlocks(device: Device, backing: BackingDevice): void {
+  const { superblock } = backing;
+  const inDoubt = device.peerDevices.some(
+    (peer) =>
+      peer.now.pdsk === DiskState.UpToDate &&
+      peer.uuids !== undefined &&
+      sameUuid(peer.uuids.currentUuid, superblock.currentUuid) &&
+      device.resource.host.dataActions.outOfSyncBits(peer) > 0,
+  );
+  if (!inDoubt) return;
+  superblock.flags &= ~DeviceFlag.CONSISTENT;
+  backing.markDirty();
 }
 
 /** What a crash or a set flag demands before the disk may be used (engine.md 9.1). */
