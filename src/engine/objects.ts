@@ -297,6 +297,8 @@ export class PeerDevice {
   haveSizes = false;
   /** Attach handshake (engine.md 2.3 S4): undefined = no result yet, `no-result` = NEG_NO_RESULT. */
   negotiationResult: ReplicationState | 'no-result' | undefined;
+  /** The peer attaches its disk and has not said what became of it. */
+  peerAttaching = false;
   /** "In handshake": HOLDING_UUID_READ_LOCK. */
   inHandshake = false;
   considerResync = false;

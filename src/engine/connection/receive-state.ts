@@ -207,7 +207,10 @@ function stage(peerDevice: PeerDevice, staged: Staged): HandlerResult {
 
 function apply(peerDevice: PeerDevice, staged: StagedPeerState, announced: PeerState): HandlerResult {
   const { connection, resource } = peerDevice;
-  const code = changeState(resource, { tag: 'peer-state', verbose: true, hard: false }, () => {
+  const attaching = announced.disk === DiskState.Negotiating;
+  const forceRecalc = peerDevice.peerAttaching !== attaching;
+  peerDevice.peerAttaching = attaching;
+  const code = changeState(resource, { tag: 'peer-state', verbose: true, hard: false, forceRecalc }, () => {
     peerDevice.next.repl = staged.repl;
     peerDevice.next.pdsk = staged.pdsk;
     peerDevice.next.resyncSuspPeer = staged.resyncSuspPeer;

@@ -1,6 +1,7 @@
 /** What an error of the local disk does (engine.md 9.3). */
 import { DiskState } from '../../control/contract/states';
 import { type Device } from '../objects';
+import { Errno, type ErrnoCode } from '../ports';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 
@@ -12,6 +13,7 @@ export type ErrorPlace =
   | 'drbd_md_write'
   | '__al_write_transaction'
   | 'bm_rw_range'
+  | 'one_flush_endio'
   | 'request_timer_fn';
 
 /** `data`: a read or write of data, which the policy pass_on lets live; meta-data errors always detach. */
@@ -25,6 +27,18 @@ export function handleDiskError(device: Device, place: string, kind: 'data' | 'm
   }
   changeLater(device, DiskState.Failed);
   logLine(device, 'error', `Local IO failed in ${place}. Detaching...`);
+}
+
+/** The disk cannot flush at all, which says nothing about its data. */
+export const flushUnsupported = (error: ErrnoCode): boolean =>
+  error === Errno.EOPNOTSUPP || error === Errno.EINVAL;
+
+/**
+ * A flush that fails may have dropped what was cached, and the next one would not say so: unlike the kernel, which
+ * goes on, we give the disk up, whatever the policy (docs/differences.md).
+ */
+export function handleFlushError(device: Device, error: ErrnoCode): void {
+  if (error !== 0 && !flushUnsupported(error)) handleDiskError(device, 'one_flush_endio', 'meta-data');
 }
 
 /** Disk errors may be noticed inside a transaction: the change is a task of its own if so. */

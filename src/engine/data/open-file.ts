@@ -3,6 +3,7 @@ import { DiskState } from '../../control/contract/states';
 import { type IoWaiter, type Opener, type OpenerIdentity } from '../application-io';
 import { type Device } from '../objects';
 import { type DiskWaiter, Errno, type ErrnoCode, type Task } from '../ports';
+import { handleFlushError } from './disk-errors';
 import { ReadRequest, startRead } from './read-request';
 import { startWrite, writeFlow } from './write-path';
 import { sendOwedBarriers } from './transfer-log';
@@ -171,6 +172,7 @@ class AppFlush implements DiskWaiter {
     backing.hold();
     backing.dataDisk.flush({
       onDiskDone: (error) => {
+        handleFlushError(device, error);
         this.onDiskDone(error);
         backing.release();
       },

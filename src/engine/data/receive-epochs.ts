@@ -1,19 +1,26 @@
 /** Epochs on the receiving side: when a barrier may be acknowledged (engine.md 10.7). */
-import { DiskState } from '../../control/contract/states';
+import { ConnectionState, DiskState } from '../../control/contract/states';
 import { NO_VOLUME } from '../../wire/features';
-import { type Connection, type Resource } from '../objects';
+import { type Connection, type Device, type Resource } from '../objects';
 import { logLine } from '../state/object-log';
+import { changeState } from '../state/transaction';
 import { type BackingDevice } from './backing-device';
+import { flushUnsupported, handleFlushError } from './disk-errors';
 import { DiskBatch } from './meta-data-target';
 import { type ReceiveEpoch } from './peer-write';
 
 export type WriteOrdering = 'none' | 'drain' | 'flush' | 'barrier';
 const ORDER: readonly WriteOrdering[] = ['none', 'drain', 'flush', 'barrier'];
 
-const attached = (resource: Resource): BackingDevice[] =>
-  resource.devices.flatMap(({ backing, now }) =>
-    backing && now.disk >= DiskState.Attaching ? [backing] : [],
-  );
+interface AttachedDisk {
+  readonly device: Device;
+  readonly backing: BackingDevice;
+}
+const attached = (resource: Resource): AttachedDisk[] =>
+  resource.devices.flatMap((device) => {
+    const { backing, now } = device;
+    return backing && now.disk >= DiskState.Attaching ? [{ device, backing }] : [];
+  });
 
 /** The strongest method that all attached disks allow. */
 function allowedOrdering(resource: Resource): WriteOrdering {
@@ -56,29 +63,43 @@ function flushDisks(connection: Connection, epoch: ReceiveEpoch): void {
   io.activeDiskIo++;
   const batch = new DiskBatch((error) => {
     io.activeDiskIo--;
-    if (error !== 0) {
-      logLine(resource, 'info', `local disk FLUSH FAILED with status ${error}`);
-      resource.io.writeOrdering = 'drain';
-    }
+    if (error !== 0) logLine(resource, 'info', `local disk FLUSH FAILED with status ${error}`);
+    if (flushUnsupported(error)) resource.io.writeOrdering = 'drain';
     if (life === io.life) {
       epoch.flushing = false;
-      if (epoch.barrier !== undefined) retire(connection, epoch, epoch.barrier);
-      finishEpochs(connection);
+      if (error !== 0 && !flushUnsupported(error)) loseEpoch(connection);
+      else {
+        if (epoch.barrier !== undefined) retire(connection, epoch, epoch.barrier);
+        finishEpochs(connection);
+      }
     }
     if (io.activeDiskIo === 0) io.idleWaiter?.();
   });
-  for (const backing of attached(resource)) {
+  const disks = attached(resource);
+  for (const { device, backing } of disks) {
     backing.hold();
     const waiter = batch.add();
     backing.dataDisk.flush({
       onDiskDone: (error) => {
+        handleFlushError(device, error);
         waiter.onDiskDone(error);
         backing.release();
       },
     });
   }
-  if (attached(resource).length > 0) batch.started();
+  if (disks.length > 0) batch.started();
   else resource.host.ports.scheduler.soon({ run: () => batch.started() });
+}
+
+/**
+ * The writes of the epoch were acknowledged and may be gone: by losing the connection with its barrier unanswered the
+ * Primary knows which they are.
+ */
+function loseEpoch(connection: Connection): void {
+  if (connection.now.cstate < ConnectionState.Connected) return;
+  changeState(connection.resource, { hard: true, tag: 'local-io-error' }, () => {
+    connection.next.cstate = ConnectionState.ProtocolError;
+  });
 }
 
 function retire(connection: Connection, epoch: ReceiveEpoch, barrier: number): void {

@@ -9,6 +9,7 @@ import { logLine } from '../state/object-log';
 import { hasStableSource } from '../state/stable-source';
 import { committedDevice } from '../state/state-change';
 import { changeState } from '../state/transaction';
+import { handleFlushError } from './disk-errors';
 import { flushBefore, WhenDone } from './meta-data-target';
 import { announceInSync } from './peers-in-sync';
 import { type ResyncRun } from './resync-run';
@@ -32,7 +33,8 @@ export function passEnded(run: ResyncRun): void {
   backing.hold();
   backing.bitmapWriter.writeDirty(
     new WhenDone(() =>
-      flushBefore(backing, () => {
+      flushBefore(backing, (error) => {
+        handleFlushError(device, error);
         goOn();
         backing.release();
       }),

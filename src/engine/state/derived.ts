@@ -32,12 +32,17 @@ export function failsRequests(change: StateChange, node: DeviceChange, side: Sid
   return options.onNoDataAccessible === 'io-error' && !hasAccessibleData(node, side);
 }
 
-/** The state is about to change: new application requests wait. */
+/**
+ * The state is about to change: new application requests wait. So they do, other than in the kernel, while a peer
+ * attaches: what is written after it has compared, and before it is UpToDate, nobody would ever bring to it.
+ */
 export function isUnstableForIo(node: DeviceChange, side: Side): boolean {
   const { disk } = node[side];
   if (disk === DiskState.Attaching || disk === DiskState.Negotiating) return true;
   return node.peers.some((peer) => {
-    const { repl } = peer[side];
+    const { repl, pdsk } = peer[side];
+    const attaching = pdsk === DiskState.Negotiating || peer.peerDevice.peerAttaching;
+    if (attaching && repl === ReplicationState.Established) return true;
     if (repl === ReplicationState.WFBitMapT || repl === ReplicationState.WFSyncUUID) return true;
     return repl === ReplicationState.WFBitMapS && peer.peerDevice.connection.agreedProtocol < 96;
   });

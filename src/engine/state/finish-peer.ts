@@ -66,6 +66,7 @@ export function finishPeerDevice(node: DeviceChange, peer: PeerDeviceChange, not
     peer.link.old.cstate === ConnectionState.Connected &&
     peer.link.new.cstate < ConnectionState.Connected
   ) {
+    peerDevice.peerAttaching = false;
     peerDevice.initialStateSent = false;
     peerDevice.initialStateReceived = false;
   }

@@ -219,6 +219,10 @@ export function settleOwedCurrentUuid(device: Device, done: Done = nothing): voi
     for (const next of waiting) next();
   };
   device.writingNewCurrentUuid = true;
-  if (device.now.haveQuorum && device.cachedDataAccessible) newCurrentUuid(device, false, ended);
+  // A peer that attaches stays behind or not: that is seen when it has told.
+  const decided = !device.peerDevices.some(
+    (peer) => peer.peerAttaching || peer.now.pdsk === DiskState.Negotiating,
+  );
+  if (decided && device.now.haveQuorum && device.cachedDataAccessible) newCurrentUuid(device, false, ended);
   else ended(false);
 }

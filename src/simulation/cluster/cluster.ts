@@ -17,8 +17,6 @@ export class Cluster {
   readonly nodes: readonly ClusterNode[];
   readonly history = new WriteHistory();
   readonly positions = new DiskPositions(this.history);
-  /** Flushes failed: a node that cannot flush goes on with draining only (engine.md 10.7). */
-  barriersMeanNothing = false;
   /** Nodes that wrote as Primary: a barrier ack says nothing about their own disks. */
   private readonly unflushed = new Set<string>();
   private readonly primaries = new Set<string>();
@@ -73,6 +71,7 @@ export class Cluster {
     }
     if (holders.length === 0 && candidates.length > 0) {
       this.history.end(record);
+      for (const peer of synchronous ? [] : candidates) this.positions.overtaken(node.name, peer.name);
       return;
     }
     const wrong = this.positions.acknowledge(record, holders);
@@ -162,7 +161,7 @@ export class Cluster {
    * storage.
    */
   private observeStable(): void {
-    if (this.settings.disk['disk-flushes'] === false || this.barriersMeanNothing) return;
+    if (this.settings.disk['disk-flushes'] === false) return;
     for (const one of this.nodes) {
       for (const two of this.nodes) if (one !== two && !one.seesInSync(two)) return;
     }

@@ -88,7 +88,6 @@ export class RareDeeds {
     const faults = node.host.faults(diskPath);
     const kind = this.random.pick(['readError', 'writeError', 'flushError'] as const);
     faults[kind] = this.random.pick([0.02, 0.3, 1]);
-    if (kind === 'flushError') this.cluster.barriersMeanNothing = true;
     return `disk with ${kind}`;
   }
   mendDisk(): string | undefined {

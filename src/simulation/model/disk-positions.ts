@@ -86,6 +86,16 @@ export class DiskPositions {
       disk.current = disk.durable = disk.possible = winner.current;
     }
   }
+  /**
+   * A Primary without its disk `loser` writes on `winner`: without protocol C `winner` may lack the last writes that
+   * `loser` holds, and its data wins (engine.md 4.4, 10.4).
+   */
+  overtaken(loserName: string, winnerName: string): void {
+    const [loser, winner] = [this.disk(loserName), this.disk(winnerName)];
+    if (!isAncestor(winner.current, loser.current)) return;
+    loser.current = loser.durable = loser.possible = winner.current;
+    loser.crashedAsPrimary = false;
+  }
   /** All that `node` held at `position` is on stable storage. */
   flushed(node: string, position: Position): void {
     const disk = this.disk(node);
