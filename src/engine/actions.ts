@@ -114,6 +114,12 @@ export interface DataActions {
   /** The data stream took what was queued: senders that waited for room may go on. */
   dataStreamDrained(connection: Connection): void;
 
+  /**
+   * New writes wait from now on; `done` comes when those under way are durable on every peer that gets them. Returns
+   * what lets new writes go on.
+   */
+  drainWrites(device: Device, done: () => void): () => void;
+
   // --- attach (admin/attach.ts)
 
   /** Opens data and meta-data disk with the checks of engine.md 9.1 that need no state change. */

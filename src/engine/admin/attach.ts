@@ -32,7 +32,15 @@ export function attach(device: Device, request: Attach, answer: Answer): void {
   };
   device.resource.host.dataActions.openBacking(device, request, {
     onAttachFailed: fail,
-    onBackingOpened: (backing) => takeOver(device, backing, answer),
+    onBackingOpened: (backing) => {
+      // What is under way without this disk is to be known to the peers when they compare.
+      const goOn = device.resource.host.dataActions.drainWrites(device, () =>
+        takeOver(device, backing, (reply) => {
+          goOn();
+          answer(reply);
+        }),
+      );
+    },
   });
 }
 

@@ -26,19 +26,10 @@ export function detach(device: Device, options: DetachOptions, done: ChangeDone)
     });
     return done(StateCode.Success, []);
   }
-  changeClusterWide(
-    resource,
-    {
-      kind: 'change',
-      options: { tag: options.tag, verbose: true },
-      volume: device.vnr,
-      target: undefined,
-      edit: () => {
-        device.next.disk = DiskState.Detaching;
-      },
-      word: () => changeWord({ disk: DiskState.Detaching }),
-    },
-    (code, infoTexts) => {
+  // What was acknowledged may be on this disk only, above all without protocol C: the peers go on without it.
+  const goOn = resource.host.dataActions.drainWrites(device, () => {
+    detachGracefully(device, options.tag, (code, infoTexts) => {
+      goOn();
       if (code === StateCode.IsDiskless) return done(StateCode.NothingToDo, infoTexts);
       if (!isSuccess(code)) {
         device.options = before;
@@ -46,7 +37,24 @@ export function detach(device: Device, options: DetachOptions, done: ChangeDone)
         return done(code, held ? [...infoTexts, ...openersOf(device)] : infoTexts);
       }
       whenDiskless(device, () => done(ErrorCode.NoError, infoTexts));
+    });
+  });
+}
+
+function detachGracefully(device: Device, tag: string, done: ChangeDone): void {
+  changeClusterWide(
+    device.resource,
+    {
+      kind: 'change',
+      options: { tag, verbose: true },
+      volume: device.vnr,
+      target: undefined,
+      edit: () => {
+        device.next.disk = DiskState.Detaching;
+      },
+      word: () => changeWord({ disk: DiskState.Detaching }),
     },
+    done,
   );
 }
 

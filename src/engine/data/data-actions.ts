@@ -19,6 +19,7 @@ import { sendBitmap, startFullSync } from './bitmap-exchange';
 import { beginUnconfirmedGeneration } from './confirm-generation';
 import { DeviceExport } from './device-export';
 import { followFlushes } from './flush-requests';
+import { drainWrites } from './drain-writes';
 import { followDisks } from './follow-disks';
 import { writeBitmapLazily } from './lazy-bitmap';
 import { WhenDone } from './meta-data-target';
@@ -187,6 +188,7 @@ export const dataActions: DataActions = {
   followFlushes,
   drainConnection,
   dataStreamDrained: () => undefined,
+  drainWrites,
 
   openBacking: openBackingFor,
   loadBitmap: (device, sectors, done) => {

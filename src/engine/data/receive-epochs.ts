@@ -3,7 +3,6 @@ import { ConnectionState, DiskState } from '../../control/contract/states';
 import { NO_VOLUME } from '../../wire/features';
 import { type Connection, type Device, type Resource } from '../objects';
 import { logLine } from '../state/object-log';
-import { changeState } from '../state/transaction';
 import { type BackingDevice } from './backing-device';
 import { flushUnsupported, handleFlushError } from './disk-errors';
 import { DiskBatch } from './meta-data-target';
@@ -96,10 +95,7 @@ function flushDisks(connection: Connection, epoch: ReceiveEpoch): void {
  * Primary knows which they are.
  */
 function loseEpoch(connection: Connection): void {
-  if (connection.now.cstate < ConnectionState.Connected) return;
-  changeState(connection.resource, { hard: true, tag: 'local-io-error' }, () => {
-    connection.next.cstate = ConnectionState.ProtocolError;
-  });
+  connection.resource.host.peerActions.failConnection(connection, ConnectionState.ProtocolError);
 }
 
 function retire(connection: Connection, epoch: ReceiveEpoch, barrier: number): void {
