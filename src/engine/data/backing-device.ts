@@ -212,10 +212,7 @@ export class BackingDevice implements MetaDataTarget {
   /** Nothing on the disk is in flight or about to be. */
   get isQuiet(): boolean {
     return (
-      this.references === 0 &&
-      this.activityLog.idle &&
-      this.bitmapWriter.idle &&
-      this.superblockWriter.idle
+      this.references === 0 && this.activityLog.idle && this.bitmapWriter.idle && this.superblockWriter.idle
     );
   }
   /** A writer of meta-data has nothing more to do for now. */

@@ -1,7 +1,7 @@
 /** Work that waits for overlapping work of the same device (engine.md 10.13). */
 import { type Device } from '../objects';
 import { type Interval, IntervalKind } from './interval-set';
-import { type ResyncRequest } from './resync-run';
+import { type ResyncRequest, type SectorRange } from './resync-run';
 
 /** An interval is gone: whoever waited looks again, in a task of its own. */
 export function wakeConflicts(device: Device): void {
@@ -23,14 +23,11 @@ const isResyncRequest = (interval: Interval): interval is ResyncRequest =>
 
 /**
  * A write is going to disk where a resync request is on its way: the reply may be older than the write and must not
- * overwrite it. The request's bits stay as they are, it is made again if they are still set.
+ * overwrite it.
  */
-export function supersedeResyncRequests(
-  device: Device,
-  { sector, sectors }: { readonly sector: number; readonly sectors: number },
-): void {
+export function noteOverwritten(device: Device, { sector, sectors }: SectorRange): void {
   device.io.intervals.forEach(sector, sectors, IntervalKind.ResyncRequest, (interval) => {
-    if (isResyncRequest(interval)) interval.superseded = true;
+    if (isResyncRequest(interval)) interval.overwritten.push({ sector, sectors });
   });
   device.io.intervals.forEach(sector, sectors, IntervalKind.Verify, (interval) => {
     if ('skipped' in interval) interval.skipped = true;

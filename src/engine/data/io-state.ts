@@ -94,6 +94,8 @@ export class DeviceIo {
   waiting = new Fifo<WriteRequest | ReadRequest>();
   conflicts: ConflictWaiter[] = [];
   conflictTask = false;
+  /** Writes, own and of peers, that were let in and did not reach the disk. */
+  lostWrites = 0;
   /** Internal suspensions (attach, detach, resize): new requests wait while it is above 0. */
   suspendCount = 0;
   /** Application requests in the engine: the statistics counter upper-pending. */

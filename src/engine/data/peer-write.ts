@@ -8,7 +8,7 @@ import { type DiskWaiter, Errno, type ErrnoCode } from '../ports';
 import { type ExtentWaiter } from './activity-log';
 import { type BackingDevice } from './backing-device';
 import { giveBack, pooledCopy } from './buffer-pool';
-import { supersedeResyncRequests, wakeConflicts } from './conflicts';
+import { noteOverwritten, wakeConflicts } from './conflicts';
 import { handleDiskError } from './disk-errors';
 import { type Interval, IntervalKind } from './interval-set';
 import { type LocalWrite, writeLocally } from './local-write';
@@ -132,7 +132,7 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
       device.io.conflicts.push(this);
       return false;
     }
-    supersedeResyncRequests(device, this);
+    noteOverwritten(device, this);
     this.rememberForDisklessSender();
     this.backing.hold();
     device.io.writtenSectors += this.sectors;
@@ -165,7 +165,10 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
     giveBack(this.data);
     this.data = NO_DATA;
     device.io.intervals.remove(this);
-    if (this.failed) this.backing.setInAllSlots(sector, sectors);
+    if (this.failed) {
+      device.io.lostWrites++;
+      this.backing.setInAllSlots(sector, sectors);
+    }
     if (this.alive) {
       this.acknowledge();
       this.epoch.active--;

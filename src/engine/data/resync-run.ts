@@ -11,12 +11,32 @@ export class ResyncRequest implements Interval {
   serial = 0;
   idLow = 0;
   idHigh = 0;
-  /** A newer write went to the same place: the reply is not to be written. */
-  superseded = false;
+  /** Newer writes went to these places since: what the reply says of them is not to be written. */
+  readonly overwritten: SectorRange[] = [];
   constructor(
     readonly sector: number,
     readonly sectors: number,
+    /** `DeviceIo.lostWrites` when it was made. */
+    readonly lostWrites: number,
   ) {}
+}
+
+export interface SectorRange {
+  readonly sector: number;
+  readonly sectors: number;
+}
+/** The parts of a range that none of the `others` overlaps, ascending. */
+export function without(range: SectorRange, others: readonly SectorRange[]): SectorRange[] {
+  const end = range.sector + range.sectors;
+  const parts: SectorRange[] = [];
+  let from = range.sector;
+  for (const other of [...others].sort((one, two) => one.sector - two.sector)) {
+    if (other.sector >= end) break;
+    if (other.sector > from) parts.push({ sector: from, sectors: other.sector - from });
+    from = Math.max(from, other.sector + other.sectors);
+  }
+  if (from < end) parts.push({ sector: from, sectors: end - from });
+  return parts;
 }
 
 export interface ProgressMark {

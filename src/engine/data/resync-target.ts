@@ -2,7 +2,7 @@
 import { ConnectionState, ReplicationState } from '../../control/contract/states';
 import { ID_SYNCER_HALF } from '../../wire/packets';
 import { type Device, type PeerDevice } from '../objects';
-import { type DiskWaiter, type TimerWaiter } from '../ports';
+import { type TimerWaiter } from '../ports';
 import { isOrBecomesSyncSource } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
@@ -12,12 +12,13 @@ import { writeBitmapLazily } from './lazy-bitmap';
 import { wakeConflicts } from './conflicts';
 import { handleDiskError } from './disk-errors';
 import { type Interval, IntervalKind } from './interval-set';
+import { DiskBatch } from './meta-data-target';
 import { isConnected, sendBlockAck, sendOutOfSync } from './packet-sender';
 import { usesDagtags } from './peer-read';
 import { announceInSync } from './peers-in-sync';
 import { decideRate } from './rate-controller';
 import { passEnded } from './resync-end';
-import { rateSettings, ResyncRequest, type ResyncRun } from './resync-run';
+import { rateSettings, ResyncRequest, type ResyncRun, without } from './resync-run';
 import { dagtagDependency } from './dagtag-dependency';
 import { awaitsFlush } from './flush-requests';
 
@@ -129,7 +130,7 @@ function sendRequest(run: ResyncRun, sector: number, sectors: number): boolean {
     });
     return false;
   }
-  const request = new ResyncRequest(sector, sectors);
+  const request = new ResyncRequest(sector, sectors, peerDevice.device.io.lostWrites);
   run.requests.add(request);
   run.bySector.set(sector, request);
   peerDevice.device.io.intervals.insert(request);
@@ -219,13 +220,6 @@ export function resyncDataArrived(peerDevice: PeerDevice, request: ResyncRequest
     acknowledge(peerDevice, request, false);
     return;
   }
-  if (request.superseded) {
-    // A newer write owns the place. The source may forget the block, our own bit says whether something is left.
-    acknowledge(peerDevice, request, true);
-    run.againFrom = Math.min(run.againFrom, backing.bitmap.bitOfSector(request.sector));
-    afterAnswer(run);
-    return;
-  }
   run.working++;
   new ResyncWrite(run, backing, request, data).start();
 }
@@ -236,7 +230,8 @@ export function resyncBlockEqual(peerDevice: PeerDevice, request: ResyncRequest)
   if (run === undefined) return;
   takeRequest(run, request);
   run.sameChecksum += request.sectors / 8;
-  if (!request.superseded) markInSync(run, request);
+  if (request.lostWrites === peerDevice.device.io.lostWrites) markInSync(run, request);
+  else run.againFrom = Math.min(run.againFrom, Math.floor(request.sector / 8));
   afterAnswer(run);
 }
 /** P_NEG_RS_DREPLY: the source cannot read it. */
@@ -268,7 +263,7 @@ function acknowledge(peerDevice: PeerDevice, request: ResyncRequest, ok: boolean
   );
 }
 
-class ResyncWrite implements Interval, DiskWaiter {
+class ResyncWrite implements Interval {
   readonly intervalKind = IntervalKind.ResyncWrite;
   serial = 0;
   readonly sector: number;
@@ -294,31 +289,33 @@ class ResyncWrite implements Interval, DiskWaiter {
   }
   retryAfterConflict(): boolean {
     const { intervals } = this.device.io;
-    const olderWrite = intervals.mustWait(
-      this,
-      ACTIVE_WRITES | IntervalKind.ResyncWrite | IntervalKind.ResyncRead,
-    );
-    if (olderWrite) {
-      // That write is newer than this data.
-      const overtaken = intervals.find(this.sector, this.sectors, ACTIVE_WRITES) !== undefined;
-      if (overtaken) this.request.superseded = true;
+    const { sector, sectors } = this;
+    const kinds = ACTIVE_WRITES | IntervalKind.ResyncWrite | IntervalKind.ResyncRead;
+    if (intervals.mustWait(this, kinds)) {
+      // Those writes are newer than this data, or it has them already.
+      intervals.forEach(sector, sectors, ACTIVE_WRITES, (write) =>
+        this.request.overwritten.push({ sector: write.sector, sectors: write.sectors }),
+      );
       this.device.io.conflicts.push(this);
       return false;
     }
-    if (this.request.superseded) {
-      this.finish(true, false);
-      return true;
-    }
-    this.device.io.writtenSectors += this.sectors;
-    markForOthers(this.run.peerDevice, this.backing, this.sector, this.sectors);
+    const parts = without({ sector, sectors }, this.request.overwritten);
+    if (parts.length > 0) markForOthers(this.run.peerDevice, this.backing, sector, sectors);
     this.backing.hold();
-    this.backing.dataDisk.write(this.sector * 512, this.data, false, this);
+    const batch = new DiskBatch((error) => this.written(error));
+    for (const part of parts) {
+      this.device.io.writtenSectors += part.sectors;
+      const at = (part.sector - sector) * 512;
+      const data = this.data.subarray(at, at + part.sectors * 512);
+      this.backing.dataDisk.write(part.sector * 512, data, false, batch.add());
+    }
+    batch.started();
     return true;
   }
-  onDiskDone(error: number): void {
+  private written(error: number): void {
     const failed = error !== 0 || this.backing.aborted;
     if (failed) handleDiskError(this.device, 'drbd_endio_write_sec_final', 'data');
-    this.finish(!failed, !failed);
+    this.finish(!failed, !failed && this.request.lostWrites === this.device.io.lostWrites);
     this.backing.release();
   }
   private finish(ok: boolean, inSync: boolean): void {
@@ -331,7 +328,7 @@ class ResyncWrite implements Interval, DiskWaiter {
     else if (ok) run.againFrom = Math.min(run.againFrom, Math.floor(request.sector / 8));
     else run.failed += Math.ceil(request.sectors / 8);
     const alive = this.life === connection.io.life;
-    if (alive) acknowledge(peerDevice, request, ok);
+    if (alive) acknowledge(peerDevice, request, inSync);
     wakeConflicts(this.device);
     connection.io.activeDiskIo--;
     if (connection.io.activeDiskIo === 0) connection.io.idleWaiter?.();

@@ -4,7 +4,14 @@
  */
 import { DeviceFlag } from '../../metadata/superblock-flags';
 import { encodeSuperblock09, type Superblock09 } from '../../metadata/superblock-09';
-import { type DiskWaiter, Errno, type ErrnoCode, type Task, type TimerHandle, type TimerWaiter } from '../ports';
+import {
+  type DiskWaiter,
+  Errno,
+  type ErrnoCode,
+  type Task,
+  type TimerHandle,
+  type TimerWaiter,
+} from '../ports';
 import { flushBefore, type MetaDataTarget, WhenDone } from './meta-data-target';
 
 const DIRTY_MILLISECONDS = 5000;

@@ -9,7 +9,7 @@ import { shouldReplicate } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { writeOwedCurrentUuid } from '../uuid/new-current-uuid';
 import { type BackingDevice } from './backing-device';
-import { supersedeResyncRequests, wakeConflicts } from './conflicts';
+import { noteOverwritten, wakeConflicts } from './conflicts';
 import { confirmedDevices, isWithheld, noteConfirmation } from './confirm-generation';
 import { handleDiskError } from './disk-errors';
 import { answerFlushes } from './flush-requests';
@@ -114,6 +114,7 @@ function extentsActive(request: WriteRequest, error: ErrnoCode): void {
 }
 /** The world changed while the request waited: back to the door. */
 function startAgain(request: WriteRequest): void {
+  request.device.io.lostWrites++;
   releaseExtents(request);
   request.device.io.intervals.remove(request);
   wakeConflicts(request.device);
@@ -138,7 +139,7 @@ function submit(request: WriteRequest): void {
   const { resource } = device;
   request.stage = WriteStage.Submitted;
   request.submittedAt = resource.host.ports.scheduler.now();
-  supersedeResyncRequests(device, request);
+  noteOverwritten(device, request);
   appendToLog(resource, request);
   for (const peerDevice of device.peerDevices) {
     const { connection } = peerDevice;
@@ -224,6 +225,7 @@ function localDone(request: WriteRequest, error: ErrnoCode): void {
   request.localPending = false;
   request.localOk = error === 0 && backing?.aborted !== true;
   if (!request.localOk) {
+    device.io.lostWrites++;
     backing?.setInAllSlots(request.sector, request.sectors);
     handleDiskError(device, 'drbd_request_endio', 'data');
   }
