@@ -94,7 +94,7 @@ export class DiskPositions {
     const [loser, winner] = [this.disk(loserName), this.disk(winnerName)];
     if (!isAncestor(winner.current, loser.current)) return;
     loser.current = loser.durable = loser.possible = winner.current;
-    loser.crashedAsPrimary = false;
+    loser.crashedFor.clear();
   }
   /** All that `node` held at `position` is on stable storage. */
   flushed(node: string, position: Position): void {
