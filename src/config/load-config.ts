@@ -126,6 +126,7 @@ export function loadConfig(options: LoadOptions): LoadResult {
     minorOfDevice: options.minorOfDevice ?? (() => undefined),
     showDialect: false,
     reportAll: options.reportAll ?? false,
+    verbose: options.verbose ?? false,
   });
   const exitCode = guarded(() => {
     readFiles(reader, files, report, config, options);
@@ -163,6 +164,7 @@ export function loadShowOutput(text: string, name: string): LoadResult {
     minorOfDevice: () => undefined,
     showDialect: true,
     reportAll: false,
+    verbose: false,
   });
   const exitCode = guarded(() => {
     reader.readText({ display: name, file: name, text });

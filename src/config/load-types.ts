@@ -24,6 +24,8 @@ export interface LoadOptions {
   readonly minorOfDevice?: (path: string) => number | undefined;
   /** Default: the machine's file system. */
   readonly reader?: FileReader;
+  /** Remark on include patterns without match. */
+  readonly verbose?: boolean;
   /** Go on after errors to report them all (`drbdadm check`). */
   readonly reportAll?: boolean;
 }

@@ -23,6 +23,8 @@ export interface ReaderSettings {
   readonly showDialect: boolean;
   /** Errors behind the first one are wanted, too. */
   readonly reportAll: boolean;
+  /** Remark on include patterns without match. */
+  readonly verbose: boolean;
 }
 
 /** Includes that include: deeper than any sane configuration, short of the end of the stack. */
@@ -174,6 +176,10 @@ export class ConfigReader {
         { token: node.pattern },
       );
     if (matches.length === 0 && !/[*?[]/.test(pattern)) failed(pattern);
+    else if (matches.length === 0 && this.settings.verbose) {
+      const text = `${origin.file}:${origin.line}: no match for include pattern '${pattern}'.`;
+      reading.report.warn('include-empty', origin, text, { token: node.pattern });
+    }
     for (const match of matches) {
       const path = match.startsWith('/') ? match : `${directory}/${match}`;
       const real = files.realPath(path) ?? path;

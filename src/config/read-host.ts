@@ -49,6 +49,7 @@ function readNodeId(reading: Reading, node: NodeIdNode, resource: ResourceDraft,
 function claimNames(reading: Reading, resource: ResourceDraft, host: HostDraft): void {
   const origin = statementOrigin(reading);
   host.claimed = origin;
+  if (host.kind === 'floating') return;
   host.names.forEach((name, index) => {
     const other = resource.hosts.find(
       (candidate) => candidate.kind !== 'stacked' && candidate.names.includes(name),

@@ -59,7 +59,8 @@ export function expectedWords(expected: string): readonly string[] {
 
 /** Reports a syntax error and stops, as the real tool does. */
 export function reportSyntaxError(reading: Reading, node: ErrorNode): void {
-  const origin = lineOrigin(reading, node.line);
+  // A plugin list without its last semicolon is reported where its section begins.
+  const origin = lineOrigin(reading, node.form === 'text' ? reading.statement : node.line);
   const place = `${origin.display}:${origin.line}: `;
   const wantsString = node.expected === 'TK_STRING' || node.expected === 'TK_STRING | {';
   const problem = wantsString ? stringProblem(node.token) : undefined;

@@ -98,7 +98,9 @@ function pathScopes(planner: Planner, scope: Scope): readonly Scope[] {
 function volumeSteps(planner: Planner, scope: Scope, everything: boolean): readonly Step[] {
   const { command } = planner.line;
   if (command.needsDisk && scope.volume !== undefined && !hasDisk(scope.volume)) {
-    return everything ? [] : [complain([diskMissing(command.name)], 10)];
+    const reached = peersFor(planner, scope).length > 0;
+    if (everything || !reached) return [];
+    return [{ kind: 'complain', lines: [diskMissing(command.name)], code: 10, ends: true }];
   }
   return peersFor(planner, scope).flatMap((connection) => {
     const inner = connection === undefined ? scope : { ...scope, connection };
@@ -125,7 +127,8 @@ function targetSteps(planner: Planner, target: Target, everything: boolean): rea
     config,
     settings,
     resource,
-    stackedMode: line.stacked,
+    // A resource that is named brings its own mode along; with `all` both are the same.
+    stackedMode: resource.stacked,
     connections: named === undefined ? connectionsOf(planner, resource) : [named],
     ...(target.volume === undefined ? {} : { volume: target.volume }),
     ...(named === undefined ? {} : { named }),
@@ -199,9 +202,11 @@ function planNamed(planner: Planner): void {
       // Only names make the real tool look at the peers of a resource; a minor does not.
       if (byMinor && !needsPeers(planner)) return undefined;
       const outcome = services.resolvePeers(resource);
-      return outcome.exitCode === undefined
-        ? undefined
-        : { kind: 'end', lines: texts(outcome), code: outcome.exitCode };
+      if (outcome.exitCode === undefined) return undefined;
+      // A dump shows what is there all the same.
+      if (isDump(planner)) planner.groups.push({ steps: [complain(texts(outcome), 0)] });
+      else return { kind: 'end', lines: texts(outcome), code: outcome.exitCode };
+      return undefined;
     });
     if (selection.kind === 'end') {
       end(planner, selection.lines, selection.code);

@@ -114,7 +114,6 @@ function hostElement(host: Host): string {
     section(3, 'options', host.options) +
     host.volumes.map((volume) => volumeElement(3, volume)).join('') +
     line(3, addressElement('address', host.address)) +
-    (host.proxy === undefined ? '' : proxyElement(3, host.proxy)) +
     line(2, '</host>')
   );
 }

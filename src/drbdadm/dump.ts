@@ -199,7 +199,7 @@ function endTail(depth: number, end: PathEnd): string {
 
 function pathEnd(depth: number, end: PathEnd, settings: DumpSettings): string {
   if (end.byAddress && end.address !== undefined) {
-    const names = end.host?.names.join(' ') ?? '';
+    const names = end.host?.names.join('_') ?? '';
     return `${addressLine(depth, 'address', end.address, `; # on ${names}\n`)}${endTail(depth, end)}`;
   }
   const name = quoteValue(end.name ?? end.host?.names.join('_') ?? '');

@@ -167,6 +167,7 @@ function load(line: CommandLine, io: DrbdadmIo, nodeName: string): LoadResult {
     filesToTest: line.filesToTest,
     filesToExclude: line.filesToExclude,
     inherit: !plainDump,
+    verbose: line.verbosity > 0,
     matchProxyOnly: line.command.proxy,
   });
 }

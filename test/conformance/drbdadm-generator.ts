@@ -70,7 +70,8 @@ function optionLine(random: Random, option: OptionSpec): string {
   return `${option.name} ${value(random, option)};`;
 }
 
-function section(random: Random, name: string, contexts: readonly OptionContext[], most = 4): string {
+/** A section of options of these contexts with values that are right but for a few. */
+export function section(random: Random, name: string, contexts: readonly OptionContext[], most = 4): string {
   const all = contexts.flatMap(stable);
   const chosen = new Set(Array.from({ length: random.below(most) + 1 }, () => random.pick(all)));
   return `${name} { ${[...chosen].map((option) => optionLine(random, option)).join(' ')} }\n`;
@@ -96,6 +97,8 @@ export interface GeneratedResource {
 
 export interface GeneratedConfig {
   readonly text: string;
+  /** Files beside the main one, by name. */
+  readonly files: ReadonlyMap<string, string>;
   readonly nodes: readonly string[];
   readonly resources: readonly GeneratedResource[];
   readonly broken: boolean;
@@ -196,7 +199,7 @@ function resource(random: Random, index: number): { text: string; about: Generat
 }
 
 /** Damages a text the way people do: a character or word lost, doubled, swapped, a line gone. */
-function damage(random: Random, text: string): string {
+export function damage(random: Random, text: string): string {
   const lines = text.split('\n');
   const at = random.below(lines.length);
   const line = lines[at] ?? '';
@@ -243,6 +246,7 @@ export function generateConfig(random: Random): GeneratedConfig {
   const broken = random.chance(0.25);
   return {
     text: broken ? damage(random, text) : text,
+    files: new Map(),
     nodes: ['alpha', 'beta', 'gamma', 'elsewhere'],
     resources: resources.map((each) => each.about),
     broken,
@@ -304,7 +308,20 @@ export function generateCommand(random: Random, config: GeneratedConfig): readon
   const repairs = ['attach', 'up', 'adjust'].includes(name);
   const shell = !repairs && random.chance(0.05) ? ['-n', 'res'] : [];
   const verbose = dump && random.chance(0.3) ? ['-v'] : [];
+  const stacked = random.chance(0.08) ? ['-S'] : [];
+  const excluded = [...config.files.keys()].filter((file) => file.includes('/'));
+  const exclude = excluded.length > 0 && random.chance(0.1) ? ['-E', random.pick(excluded)] : [];
+  const tests = excluded.length > 0 && dump && random.chance(0.2) ? ['-t', random.pick(excluded)] : [];
+  const options = [...stacked, ...exclude, ...tests, ...dry, ...shell, ...verbose];
+  const words = [...backEndWords(random, name), ...argumentsFor(random, config)];
+  // Options and arguments may stand in any order.
+  return random.chance(0.1) ? [name, ...words, ...options] : [...options, name, ...words];
+}
+
+function argumentsFor(random: Random, config: GeneratedConfig): readonly string[] {
   const which = random.chance(0.4) ? 'all' : argument(random, config);
-  const names = random.chance(0.04) ? [] : [which];
-  return [...dry, ...shell, ...verbose, name, ...backEndWords(random, name), ...names];
+  if (random.chance(0.04)) return [];
+  // Of several names one that is unknown ends 9.22 at once, but not 9.34.
+  const names = config.resources.map(({ name }) => name);
+  return random.chance(0.06) && names.length > 1 ? names : [which];
 }

@@ -139,8 +139,8 @@ function resolveNamed(
     end.host ??
     (name === '_remote_host' ? (connection.peer as HostDraft | undefined) : findHost(resource, name));
   end.host = host;
+  if (host === undefined && name === '_remote_host') return;
   if (host === undefined) {
-    if (end.addressWritten) return;
     report.error(
       'unknown-host',
       end.origin,
@@ -227,7 +227,8 @@ export const connections: Rule = {
         for (const path of connection.paths) {
           for (const end of path.ends) {
             resolveEnd(checking, resource, connection, end);
-            // Of a pair of a mesh only the first host without address is reported.
+            // The first host that is not there is reported, and of a mesh the first one without address.
+            if (end.host === undefined && end.name !== '_remote_host') break;
             if (connection.fromMesh && end.address === undefined) break;
           }
         }
