@@ -22,8 +22,7 @@ function versionDifference(
   if (everything && real.stderr.includes('requires a local disk'))
     return '`all` with diskless volumes: 9.34 skips them';
   const several = config.resources.filter(({ name }) => args.includes(name)).length > 1;
-  if (several && real.exit === 1)
-    return 'an unknown name among several: 9.34 goes on with the others';
+  if (several && real.exit === 1) return 'an unknown name among several: 9.34 goes on with the others';
   if (args.includes('-t')) return 'line numbers behind -t: 9.22 counts on from the main file';
   if (args.includes('role') && args.some((word) => word.includes(':')))
     return 'role RES:PEER is peer-role in 9.34';
