@@ -9,6 +9,8 @@ const path = require('node:path');
 const vm = require('node:vm');
 
 const dist = path.join(path.dirname(__dirname), 'dist');
+/** Source of the program: what is a command, and what only looks like one. */
+let vocabulary;
 /** Rewriting ends somewhere, whatever words come. */
 const MOST_WORDS = 48;
 
@@ -25,16 +27,16 @@ function read(file) {
 }
 
 /** Command words of this call that the cache has not seen. */
-function unseen(words, source) {
+function unseen(words) {
   const isNew = (word) =>
     /^[a-z][a-z-]{1,30}$/.test(word) &&
     !words.includes(word) &&
-    (source.includes(`"${word}"`) || source.includes(`${word}:`));
+    (vocabulary.includes(`"${word}"`) || vocabulary.includes(`${word}:`));
   return process.argv.slice(2, 12).filter(isNew);
 }
 
 /** Keeps what V8 has compiled. V8 trusts its data blindly, so no reader may ever see half a file. */
-function keep(script, file, words) {
+function keep(script, file, prefix, words) {
   const folder = path.dirname(file);
   const mine = `${file}.${process.pid}`;
   try {
@@ -45,27 +47,39 @@ function keep(script, file, words) {
     const bytes = Buffer.concat([script.createCachedData(), json, length]);
     fs.writeFileSync(mine, bytes, { flag: 'wx', flush: true });
     fs.renameSync(mine, file);
-    const [program] = path.basename(file).split('-');
     for (const name of fs.readdirSync(folder))
-      if (name.startsWith(`${program}-${process.version}-${process.arch}-`) && !file.endsWith(name))
+      if (name.startsWith(prefix) && !file.endsWith(name))
         fs.rmSync(path.join(folder, name), { force: true });
   } catch {
     fs.rmSync(mine, { force: true });
   }
 }
 
-exports.start = function start(program) {
+/** Runs a bundle; `require` finds the other bundles, too. The value is what it exports. */
+function load(program) {
   const filename = path.join(dist, `${program}.cjs`);
   const { mtimeMs, size } = fs.statSync(filename);
-  const key = `${program}-${process.version}-${process.arch}-${mtimeMs.toString(36)}-${size}`;
-  const cache = path.join(dist, 'cache', key);
+  // V8 refuses what was compiled under other flags.
+  const flags = process.execArgv.join('').replace(/[^a-z0-9]/g, '');
+  const prefix = `${program}-${process.version}-${process.arch}${flags}-`;
+  const cache = path.join(dist, 'cache', `${prefix}${mtimeMs.toString(36)}-${size}`);
   const { data, words } = read(cache);
   // The bundles are ASCII.
   const source = `(function (exports, require, module, __filename, __dirname) {${fs.readFileSync(filename, 'latin1')}\n})`;
   const script = new vm.Script(source, { filename, cachedData: data });
-  const added = words.length < MOST_WORDS ? unseen(words, source) : [];
+  vocabulary ??= source;
+  const added = words.length < MOST_WORDS ? unseen(words) : [];
   if (data === undefined || script.cachedDataRejected || added.length > 0)
-    process.on('exit', () => keep(script, cache, [...words, ...added]));
+    process.on('exit', () => keep(script, cache, prefix, [...words, ...added]));
   const module = { exports: {} };
-  script.runInThisContext().call(module.exports, module.exports, require, module, filename, dist);
+  const find = (name) => (name.startsWith('./') ? exports.load(path.basename(name, '.cjs')) : require(name));
+  script.runInThisContext().call(module.exports, module.exports, find, module, filename, dist);
+  return module.exports;
+}
+
+const loaded = new Map();
+exports.load = function (program) {
+  if (!loaded.has(program)) loaded.set(program, load(program));
+  return loaded.get(program);
 };
+exports.start = exports.load;

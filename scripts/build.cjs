@@ -19,6 +19,7 @@ const common = {
 };
 const programs = {
   drbdadm: 'src/drbdadm/main.ts',
+  'drbdadm-tools': 'src/drbdadm/in-process-tools.ts',
   drbdsetup: 'src/drbdsetup/main.ts',
   drbdmeta: 'src/drbdmeta/main.ts',
   drbdd: 'src/daemon/main.ts',
@@ -42,6 +43,13 @@ const lazyBuiltins = {
     }));
   },
 };
+/** The back ends in drbdadm's process are a bundle of their own; bin/start.cjs finds it. */
+const separateTools = {
+  name: 'separate-tools',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/in-process-tools$/ }, () => ({ path: './drbdadm-tools.cjs', external: true }));
+  },
+};
 const vendored = ['chevrotain', 'chalk', 'execa'];
 
 async function build() {
@@ -57,7 +65,7 @@ async function build() {
       minifySyntax: true,
       minifyWhitespace: true,
       sourcemap: false,
-      plugins: name === 'drbdd' || name === 'simulate' ? [] : [lazyBuiltins],
+      plugins: [separateTools, ...(name === 'drbdd' || name === 'simulate' ? [] : [lazyBuiltins])],
     }),
   );
   for (const name of vendored) {

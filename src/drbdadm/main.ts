@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { launcherDirectory, runDrbdadm } from './run';
+import { prepareSnapshot } from './start-up-snapshot';
 
 function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
@@ -82,14 +83,19 @@ async function main(): Promise<number> {
   });
 }
 
-main()
-  .then((code) => {
-    flush();
-    process.exitCode = code;
-  })
-  .catch((error: unknown) => {
-    flush();
-    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    writeAll(2, Buffer.from(`drbdadm: internal error: ${reason}\n`));
-    process.exitCode = 42;
-  });
+function start(): void {
+  main()
+    .then((code) => {
+      flush();
+      process.exitCode = code;
+    })
+    .catch((error: unknown) => {
+      flush();
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      writeAll(2, Buffer.from(`drbdadm: internal error: ${reason}\n`));
+      process.exitCode = 42;
+    });
+}
+
+if (process.execArgv.includes('--build-snapshot')) prepareSnapshot(start);
+else start();

@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { type InProcessTool } from './back-ends';
-import { type Host } from '../drbdmeta/host';
 import { type Tool } from './plan';
+import { inProcessTools } from './tool-loader';
 
 function isExecutable(file: string): boolean {
   try {
@@ -54,22 +54,12 @@ export function ownTool(
   if (found !== undefined && !isOwn(found, ownDirectory) && !calledByPath) return undefined;
   return tool === 'drbdsetup'
     ? async (words, io) =>
-        (await import('../drbdsetup/run')).runDrbdsetup(words, {
+        inProcessTools().runDrbdsetup(words, {
           ...io,
           stdout: (text) => io.stdout(toBytes(text)),
           stderr: (text) => io.stderr(toBytes(text)),
         })
-    : async (words, io) =>
-        (await import('../drbdmeta/run')).runDrbdmeta(words, { ...io, host: await hostOfCalls(io.env) });
-}
-
-/** drbdmeta's view of this host, which asks the daemon over the connection that drbdsetup's calls use. */
-async function hostOfCalls(env: NodeJS.ProcessEnv): Promise<Host> {
-  const [{ realHost }, { sharedConnections }] = await Promise.all([
-    import('../drbdmeta/host'),
-    import('../drbdsetup/connections'),
-  ]);
-  return realHost(env, () => sharedConnections(env).connect(false));
+    : async (words, io) => inProcessTools().runDrbdmeta(words, io);
 }
 
 /** Looks for each tool once: nothing is installed while a command runs. */

@@ -1,0 +1,184 @@
+/** bin/drbdadm starts out of a snapshot where one fits, and nobody can tell but by the clock. */
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+jest.setTimeout(300_000);
+
+const root = path.resolve(__dirname, '../..');
+const launcher = path.join(root, 'bin/drbdadm');
+const sample = path.join(root, 'fixtures/config/start-up.conf');
+let folder: string;
+/** A `node` that says how it was called: the launcher starts the real one itself once it has a snapshot. */
+let log: string;
+let env: Record<string, string>;
+
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'udrbd-snapshot-'));
+  log = path.join(folder, 'log');
+  fs.mkdirSync(path.join(folder, 'bin'));
+  const script = `#!/bin/sh\necho "$*" >>${log}\nexec ${process.execPath} "$@"\n`;
+  fs.writeFileSync(path.join(folder, 'bin/node'), script, { mode: 0o755 });
+  env = {
+    PATH: `${folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+    HOME: folder,
+    XDG_CACHE_HOME: path.join(folder, 'cache'),
+    __DRBD_NODE__: 'alpha',
+    UDRBD_RUN_DIR: path.join(folder, 'run'),
+  };
+});
+afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+const inCache = (name: string): string => path.join(folder, 'cache/udrbd', name);
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Whether `node` of PATH was asked to run drbdadm: there was no snapshot. */
+  readonly plain: boolean;
+}
+
+function run(words: readonly string[], extra: Record<string, string> = {}, program = launcher): Outcome {
+  fs.rmSync(log, { force: true });
+  const result = spawnSync(program, words, { env: { ...env, ...extra }, encoding: 'latin1' });
+  const called = fs.existsSync(log) ? fs.readFileSync(log, 'latin1').split('\n') : [];
+  const plain = called.some((line) => line.includes('drbdadm') && !line.includes('build-snapshot'));
+  return { status: result.status, stdout: result.stdout, stderr: result.stderr, plain };
+}
+
+/** Waits until whoever builds is done. */
+async function awaitBuild(): Promise<void> {
+  for (let i = 0; i < 600; i++) {
+    const settled = ['drbdadm.state', 'drbdadm.failed'].some((name) => fs.existsSync(inCache(name)));
+    if (settled && !fs.existsSync(inCache('drbdadm.lock'))) return;
+    await pause(50);
+  }
+  throw new Error('no snapshot was made');
+}
+
+const shown = ['-c', sample, 'sh-resources'];
+async function withSnapshot(): Promise<void> {
+  expect(run(shown)).toMatchObject({ status: 0, stdout: 'r0\nr1\n', plain: true });
+  await awaitBuild();
+  expect(run(shown)).toMatchObject({ status: 0, stdout: 'r0\nr1\n', plain: false });
+}
+
+test('the first call makes a snapshot, later ones start out of it and say the same', async () => {
+  await withSnapshot();
+  expect(fs.statSync(inCache('')).mode & 0o777).toBe(0o700);
+  const image = path.join(folder, 'disk.img');
+  const blank = (): void => {
+    fs.writeFileSync(image, '');
+    fs.truncateSync(image, 2 ** 24);
+  };
+  const conf = path.join(folder, 'drbd.conf');
+  fs.writeFileSync(conf, fs.readFileSync(sample, 'latin1').replaceAll('/dev/vg/r1', image));
+  fs.writeFileSync(path.join(folder, 'bad.conf'), 'resource r0 {\n  on\n');
+  const commands = [
+    [],
+    ['--version'],
+    ['help', 'up'],
+    ['-c', sample, 'dump'],
+    ['-c', sample, 'dump-xml'],
+    ['-c', sample, '-d', 'up', 'all'],
+    ['-c', sample, '-d', 'adjust', 'all'],
+    ['-c', sample, 'check'],
+    ['-c', path.join(folder, 'bad.conf'), 'dump'],
+    ['-c', conf, 'role', 'r1'],
+    ['-c', conf, '--', '--force', 'create-md', 'r1'],
+    ['-c', conf, 'dump-md', 'r1'],
+    ['-c', sample, '--drbdsetup=/bin/false', 'primary', 'r0'],
+  ];
+  const stable = ({ status, stdout, stderr }: Outcome): unknown => [
+    status,
+    stdout.replace(/^# .*$|^.*uuid.*$/gm, ''),
+    stderr,
+  ];
+  for (const words of commands) {
+    if (words.includes('create-md')) blank();
+    const fast = run(words);
+    if (words.includes('create-md')) blank();
+    const slow = run(words, { UDRBD_SNAPSHOT: 'no' });
+    expect([fast.plain, slow.plain]).toEqual([false, true]);
+    expect([words, stable(fast)]).toEqual([words, stable(slow)]);
+  }
+});
+
+test('a launcher reached through a symbolic link, and one called by a relative name, find it as well', async () => {
+  await withSnapshot();
+  const link = path.join(folder, 'my-drbdadm');
+  fs.symlinkSync(launcher, link);
+  expect(run(shown, {}, link)).toMatchObject({ stdout: 'r0\nr1\n', plain: false });
+  expect(run([], {}, link).stdout).toContain('my-drbdadm');
+  const result = spawnSync('./bin/drbdadm', shown, { cwd: root, env, encoding: 'latin1' });
+  expect(result.stdout).toBe('r0\nr1\n');
+});
+
+test('a snapshot that may not fit is left alone, and made again', async () => {
+  await withSnapshot();
+  const state = inCache('drbdadm.state');
+  const spoil: (readonly [string, (good: readonly string[], blob: string) => void])[] = [
+    ['another boot', (good) => fs.writeFileSync(state, ['1 another', ...good.slice(1)].join('\n'))],
+    ['another PATH', ([boot, , ...rest]) => fs.writeFileSync(state, [boot, '/n/node', ...rest].join('\n'))],
+    ['an empty state', () => fs.writeFileSync(state, '')],
+    ['half a state', (good) => fs.writeFileSync(state, good.slice(0, 3).join('\n'))],
+    ['another blob', (_, blob) => fs.appendFileSync(blob, 'x')],
+    ['no blob', (_, blob) => fs.rmSync(blob)],
+    ['no Node', (good) => fs.writeFileSync(state, good.join('\n').replaceAll(process.execPath, '/n/node'))],
+  ];
+  for (const [what, how] of spoil) {
+    const good = fs.readFileSync(state, 'latin1').split('\n');
+    how(good, good[3] ?? '');
+    expect([what, run(shown)]).toMatchObject([what, { status: 0, stdout: 'r0\nr1\n', plain: true }]);
+    for (let i = 0; i < 300 && run(shown).plain; i++) await pause(100);
+    expect([what, run(shown)]).toMatchObject([what, { stdout: 'r0\nr1\n', plain: false }]);
+    await awaitBuild();
+  }
+});
+
+test('options of Node in the environment, another user and missing places mean no snapshot', async () => {
+  await withSnapshot();
+  expect(run(shown, { NODE_OPTIONS: '--no-deprecation' })).toMatchObject({ stdout: 'r0\nr1\n', plain: true });
+  expect(run(shown, { HOME: '', XDG_CACHE_HOME: '' })).toMatchObject({ stdout: 'r0\nr1\n', plain: true });
+  expect(run(shown, { HOME: '/proc', XDG_CACHE_HOME: '/proc/x' })).toMatchObject({
+    status: 0,
+    stdout: 'r0\nr1\n',
+    plain: true,
+  });
+  if (process.getuid?.() !== 0) {
+    process.stderr.write('SKIPPED: not root, no file of another user was tried\n');
+    return;
+  }
+  const state = inCache('drbdadm.state');
+  fs.chownSync(state, 12345, 12345);
+  expect(run(shown)).toMatchObject({ stdout: 'r0\nr1\n', plain: true });
+  await pause(200);
+  await awaitBuild();
+});
+
+test('many first calls at the same time make one snapshot', async () => {
+  const calls = Array.from({ length: 5 }, async () => {
+    const child = spawn(launcher, shown, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    return [code, text];
+  });
+  for (const call of calls) expect(await call).toEqual([0, 'r0\nr1\n']);
+  await awaitBuild();
+  await pause(500);
+  await awaitBuild();
+  expect(run(shown)).toMatchObject({ stdout: 'r0\nr1\n', plain: false });
+  expect(fs.existsSync(inCache('drbdadm.failed'))).toBe(false);
+});
+
+test('where no snapshot can be made it is not tried again and again', async () => {
+  fs.mkdirSync(inCache(''), { recursive: true, mode: 0o700 });
+  fs.writeFileSync(inCache('drbdadm.failed'), '');
+  expect(run(shown)).toMatchObject({ stdout: 'r0\nr1\n', plain: true });
+  await pause(300);
+  expect(fs.readdirSync(inCache(''))).toEqual(['drbdadm.failed']);
+});
