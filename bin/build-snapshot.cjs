@@ -1,12 +1,13 @@
 'use strict';
-// Makes drbdadm's start-up snapshot: build-snapshot.cjs CACHE NODE BOOT, as bin/drbdadm calls it in the background.
-// CACHE is a folder of this user alone; NODE is what PATH leads to, which may be a script that starts the real one.
+// Makes drbdadm's start-up snapshot: build-snapshot.cjs CACHE NODE KEY, as bin/drbdadm calls it in the background.
+// CACHE is a folder of this user alone; NODE is what PATH leads to, which may be a script that starts the real one; KEY
+// names this boot and the flags that Node was started with.
 require('./check-node.cjs');
 const fs = require('node:fs');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 
-const [cache = '', found = '', boot = ''] = process.argv.slice(2);
+const [cache = '', found = '', key = ''] = process.argv.slice(2);
 const root = path.dirname(__dirname);
 const bundle = path.join(root, 'dist', 'drbdadm.cjs');
 const lock = path.join(cache, 'drbdadm.lock');
@@ -61,7 +62,7 @@ function build() {
   // Node does not fall back when it dislikes a snapshot, so it has to show that it takes this one.
   if (!run('--snapshot-blob', blob, path.join(root, 'bin/drbdadm'), '--version')) throw new Error('unfit');
   const launched = path.join(__dirname, '..', 'dist', 'drbdadm.cjs');
-  const lines = [`1 ${boot}`, found, process.execPath, blob, identity(process.execPath, launched, blob)];
+  const lines = [key, found, process.execPath, blob, identity(process.execPath, launched, blob)];
   if (lines.some((line) => line.includes('\n') || line.includes('\\'))) throw new Error('odd names');
   const state = path.join(cache, 'drbdadm.state');
   fs.writeFileSync(`${state}.${process.pid}`, `${lines.join('\n')}\n`);

@@ -121,7 +121,11 @@ test('a snapshot that may not fit is left alone, and made again', async () => {
   await withSnapshot();
   const state = inCache('drbdadm.state');
   const spoil: (readonly [string, (good: readonly string[], blob: string) => void])[] = [
-    ['another boot', (good) => fs.writeFileSync(state, ['1 another', ...good.slice(1)].join('\n'))],
+    ['another boot', ([key = '', ...rest]) => fs.writeFileSync(state, [`x${key}`, ...rest].join('\n'))],
+    [
+      'other flags',
+      ([key = '', ...rest]) => fs.writeFileSync(state, [`${key} --jitless`, ...rest].join('\n')),
+    ],
     ['another PATH', ([boot, , ...rest]) => fs.writeFileSync(state, [boot, '/n/node', ...rest].join('\n'))],
     ['an empty state', () => fs.writeFileSync(state, '')],
     ['half a state', (good) => fs.writeFileSync(state, good.slice(0, 3).join('\n'))],
