@@ -14,7 +14,7 @@ const may = {
   drbdadm: ['config', 'language', 'options', 'control', 'drbdsetup', 'drbdmeta'],
   daemon: ['engine', 'wire', 'metadata', 'control', 'options'],
   simulation: ['engine', 'wire', 'metadata', 'control', 'options'],
-  lab: ['config', 'drbdadm'],
+  lab: ['config', 'drbdadm', 'daemon/block-device'],
 };
 const rooms = Object.entries(may).map(([room, allowed]) => ({
   name: `room-${room}`,

@@ -36,7 +36,7 @@ export class DeviceExports implements ExportListener {
   /** Serves all devices on a TCP address. Whoever reaches it may read and write: nobody is asked who he is. */
   listenTcp(host: string, port: number): void {
     const complain = (reason: string): void =>
-      this.log.write('error', `drbd: cannot serve NBD on ${host}:${port}: ${reason}`);
+      this.log.write('error', `drbd: cannot serve NBD on ${host}:${port} yet: ${reason}`);
     const devices = new AllDevices(() => [...this.exports.values()].map(({ device }) => device));
     this.network = new NbdServer(this.queue, this.queue, devices, complain);
     this.network.listenTcp(host, port);

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { removeStaleDevices } from '../daemon/block-device/stale-devices';
 import { stopDaemons } from './daemons';
 import { freeAddresses } from './free-addresses';
 import { createHostFiles, type LabHost } from './lab-host';
@@ -91,6 +92,9 @@ export async function createLab(plan: LabPlan): Promise<Lab> {
 /** Ends the daemons and removes everything. */
 export async function destroyLab(lab: Lab): Promise<void> {
   await stopDaemons(lab.hosts);
+  // A daemon that died has nobody to clear away its block devices.
+  for (const { directory, runDirectory } of lab.hosts)
+    if (fs.existsSync(runDirectory)) await removeStaleDevices(runDirectory, path.join(directory, 'dev'));
   for (const host of lab.hosts) fs.rmSync(host.directory, { recursive: true, force: true });
   fs.rmSync(lab.configFile, { force: true });
   fs.rmSync(path.join(lab.directory, stateFile), { force: true });

@@ -6,12 +6,10 @@ import path from 'node:path';
 import { whatIsMissing } from '../../src/daemon/block-device/block-device-settings';
 import { findProgram } from '../../src/daemon/block-device/run-program';
 import { loopsBelow } from '../../src/daemon/block-device/loop-device';
-import { removeStaleDevices } from '../../src/daemon/block-device/stale-devices';
-import { stopDaemons } from '../../src/lab/daemons';
 import { makeReady } from '../../src/lab/ready-cluster';
 import { Cluster, until } from './cluster';
 
-const tools = ['mkfs.ext4', 'e2fsck', 'fio', 'blockdev', 'blkdiscard'];
+const tools = ['mkfs.ext4', 'e2fsck', 'fio', 'blockdev', 'blkdiscard', 'lsblk', 'sqlite3', 'fallocate'];
 const missing =
   whatIsMissing() ??
   tools.filter((name) => findProgram(name) === undefined).map((name) => `${name} is not installed`)[0];
@@ -61,10 +59,6 @@ function unmountAll(directory: string): void {
 }
 async function end(cluster: Cluster): Promise<void> {
   unmountAll(cluster.lab.directory);
-  await stopDaemons(cluster.lab.hosts);
-  // After a daemon that died there is no successor.
-  for (const [index, { runDirectory }] of cluster.lab.hosts.entries())
-    await removeStaleDevices(runDirectory, deviceDirectory(cluster, index));
   await cluster.destroy();
 }
 /** What a host must not leave behind. */
@@ -184,6 +178,51 @@ onMachine(
       expect(size()).toBe(whole);
       await cluster.run(0, 'drbdadm', 'down', 'r0');
       expect(remains(cluster, 0)).toEqual([]);
+    } finally {
+      await end(cluster);
+    }
+  },
+  120_000,
+);
+
+onMachine(
+  'a database on it, copied to the peer as it is; what is discarded is given back below, on both hosts',
+  async () => {
+    const cluster = await start(2);
+    try {
+      const node = device(cluster, 0);
+      const listed = JSON.parse(sh('lsblk', '-bJo', 'TYPE,SIZE,LOG-SEC,RO', node)).blockdevices;
+      const size = Number(sh('blockdev', '--getsize64', node));
+      expect(listed).toEqual([{ type: 'loop', size, 'log-sec': 512, ro: false }]);
+
+      sh('mkfs.ext4', '-q', '-E', 'nodiscard', node);
+      const point = mount(cluster, 0);
+      const database = path.join(point, 'people.db');
+      sh('sqlite3', database, 'create table people (id integer primary key, name text);');
+      for (let i = 0; i < 20; i++)
+        sh(
+          'sqlite3',
+          database,
+          `begin; insert into people (name) values ('person ${i}'), ('again ${i}'); commit;`,
+        );
+      fs.writeFileSync(path.join(point, 'ballast'), Buffer.alloc(5 * MiB, 7), { flush: true });
+      const blocks = (index: number): number => fs.statSync(cluster.host(index).disk).blocks;
+      const before = [blocks(0), blocks(1)];
+      fs.rmSync(path.join(point, 'ballast'));
+      sh('sync', '-f', point);
+      sh('fstrim', point);
+      for (const index of [0, 1])
+        await until('space is given back', () => (before[index] ?? 0) - blocks(index) > (4 * MiB) / 512);
+
+      // The host dies with the database open; the other one has all that was committed.
+      process.kill(cluster.daemon(0), 'SIGKILL');
+      await until('the peer has noticed', async () =>
+        /Connecting/.test(await cluster.run(1, 'drbdadm', 'cstate', 'r0')),
+      );
+      const other = path.join(mount(cluster, 1), 'people.db');
+      expect(sh('sqlite3', other, 'pragma integrity_check; select count(*) from people;').trim()).toBe(
+        'ok\n40',
+      );
     } finally {
       await end(cluster);
     }

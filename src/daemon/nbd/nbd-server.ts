@@ -11,6 +11,8 @@ import { NbdConnection } from './nbd-connection';
 const MAX_CONNECTIONS = 128;
 /** Milliseconds a client may take to choose an export. */
 const PATIENCE = 30_000;
+/** Milliseconds until the next try of a TCP address that is not ours yet, or still another's. */
+const RETRY = 500;
 const nowhere: Endpoint = { family: 'ipv4', host: '0.0.0.0', port: 0 };
 
 /** All servers share it. */
@@ -20,6 +22,7 @@ export class NbdServer {
   private readonly server = net.createServer({ pauseOnConnect: true });
   private readonly connections = new Set<NbdConnection>();
   private closed = false;
+  private retry: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly queue: InputQueue,
@@ -41,9 +44,22 @@ export class NbdServer {
       process.umask(umask);
     }
   }
-  /** Listens on a TCP address: whoever reaches it may read and write. */
+  /**
+   * Listens on a TCP address: whoever reaches it may read and write. An address that this machine does not have, or
+   * that somebody else listens on, is waited for: it may move here together with the role of the Primary.
+   */
   listenTcp(host: string, port: number): void {
-    this.server.listen({ host, port, exclusive: true });
+    const listen = (): void => void this.server.listen({ host, port, exclusive: true });
+    let told = false;
+    this.server.removeAllListeners('error');
+    this.server.on('error', (error: NodeJS.ErrnoException) => {
+      if (!told) this.onError(error.message);
+      told = true;
+      if (this.closed || !['EADDRINUSE', 'EADDRNOTAVAIL'].includes(error.code ?? '')) return;
+      this.retry = setTimeout(listen, RETRY);
+    });
+    this.server.on('listening', () => (told = false));
+    listen();
   }
 
   private accept(socket: net.Socket): void {
@@ -77,6 +93,7 @@ export class NbdServer {
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    clearTimeout(this.retry);
     this.server.close();
     for (const connection of [...this.connections]) connection.end();
   }
