@@ -65,6 +65,16 @@ export function receiveState(peerDevice: PeerDevice, packet: PacketOf<'P_STATE'>
     resource.host.peerActions.giveUpConnection(connection);
     return 'handled-drop';
   }
+  if (contradictsUs(peerDevice, announced)) {
+    // The identifiers that each side compared had crossed on the way: a new handshake looks at the same ones.
+    logLine(
+      peerDevice,
+      'warning',
+      'Both sides wait for the same half of a bitmap exchange, connecting again.',
+    );
+    resource.host.peerActions.failConnection(connection, ConnectionState.NetworkFailure);
+    return 'handled-drop';
+  }
   const state = settleNegotiating(peerDevice, announced);
   if (finishedByPeer(peerDevice, state)) return 'ok';
   const staged = decide(peerDevice, announced, state, connecting);
@@ -78,6 +88,9 @@ export function receiveState(peerDevice: PeerDevice, packet: PacketOf<'P_STATE'>
   }
   return apply(peerDevice, staged, announced);
 }
+
+const contradictsUs = ({ now }: PeerDevice, { conn }: PeerState): boolean =>
+  conn === now.repl && (conn === ReplicationState.WFBitMapT || conn === ReplicationState.WFBitMapS);
 
 /** A disk that is being attached over there counts as what it will be (5.6 step 2). */
 function settleNegotiating(peerDevice: PeerDevice, announced: PeerState): PeerState {

@@ -86,13 +86,23 @@ function finishAsTarget(run: ResyncRun): void {
         !hasCrashedAsPrimary(other)
       )
         other.next.repl = ReplicationState.Established;
-      if (hasNode(older, other.peerNodeId) && other.next.pdsk > DiskState.Outdated)
+      if (hasNode(older, other.peerNodeId) && !hasLeftBehind(other) && other.next.pdsk > DiskState.Outdated)
         other.next.pdsk = DiskState.Outdated;
     }
   });
   for (const other of sameData) device.resource.host.dataActions.clearSlot(device, other.bitmapSlot);
   afterEnd(run, clean);
 }
+/** The source is not in sync with this peer because the peer has gone on from the generation that we have reached. */
+function hasLeftBehind({ device, uuids }: PeerDevice): boolean {
+  const current = device.backing?.superblock.currentUuid;
+  if (uuids === undefined || current === undefined) return false;
+  const known = [...uuids.bitmapUuids, ...uuids.historyUuids];
+  return (
+    !sameUuid(uuids.currentUuid, current) && known.some((uuid) => uuid !== 0n && sameUuid(uuid, current))
+  );
+}
+
 /** Its last writes may be its own, although its generation is everybody's. */
 const hasCrashedAsPrimary = ({ uuids }: PeerDevice): boolean =>
   uuids !== undefined && (uuids.flags & UUID_FLAG.CRASHED_PRIMARY) !== 0n;
