@@ -15,9 +15,10 @@ const MINUTE = 60_000;
 /** A launcher that has just read the state may still start with a snapshot that was replaced. */
 const OLD_AFTER = 60 * MINUTE;
 
-/** A folder of this user alone. */
+/** A folder of this user alone. Not more than two are made: Node never ends making many where it may make none. */
 function prepare() {
-  fs.mkdirSync(cache, { recursive: true, mode: 0o700 });
+  for (const folder of [path.dirname(cache), cache])
+    if (!fs.existsSync(folder)) fs.mkdirSync(folder, { mode: 0o700 });
   const { uid, mode } = fs.lstatSync(cache);
   if (uid !== process.geteuid() || (mode & 0o022) !== 0) throw new Error('not ours alone');
 }

@@ -186,3 +186,9 @@ test('where no snapshot can be made it is not tried again and again', async () =
   await pause(300);
   expect(fs.readdirSync(inCache(''))).toEqual(['drbdadm.failed']);
 });
+
+test('making a folder where none can be made ends', () => {
+  const words = [path.join(root, 'bin/build-snapshot.cjs'), '/proc/nowhere/udrbd', 'node', 'key'];
+  const result = spawnSync(process.execPath, words, { env, timeout: 60_000 });
+  expect([result.status, result.signal]).toEqual([1, null]);
+});
