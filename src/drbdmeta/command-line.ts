@@ -94,6 +94,8 @@ const RULES: ReadonlyMap<string, OptionRule> = new Map([
   ['var-lib-drbd', valued((o, text) => (o.varLibDrbd = text))],
   ['json', flag((o) => (o.json = true))],
 ]);
+/** Long names. */
+export const optionNames: readonly string[] = [...RULES.keys()];
 const SHORT: ReadonlyMap<string, OptionRule> = new Map(
   [...RULES.values()].flatMap((rule) => (rule.short === undefined ? [] : [[rule.short, rule] as const])),
 );

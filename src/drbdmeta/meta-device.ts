@@ -11,8 +11,8 @@ export interface WritableArea {
   readonly end: number;
 }
 
-/** Node works on four at a time. */
-const READ_PART = 1 << 22;
+/** Small enough for several to be under way at once, large enough not to be woken all the time. */
+const READ_PART = 1 << 23;
 
 export class MetaDevice {
   area: WritableArea | undefined;

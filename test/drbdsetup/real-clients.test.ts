@@ -47,6 +47,24 @@ if (!TwoHosts.possible) process.stderr.write('SKIPPED: no /usr/sbin/drbdadm, no 
     }
   }, 240_000);
 
+  it('drbdmeta asks our drbdsetup whether the minor is in use, and leaves it alone', () => {
+    const meta = (...args: string[]): Answer =>
+      pair.run(
+        'alpha',
+        '/usr/sbin/drbdmeta',
+        '--force',
+        '0',
+        'v09',
+        pair.image('alpha'),
+        'internal',
+        ...args,
+      );
+    expect(meta('wipe-md')).toMatchObject({ status: 20, stderr: "Device '0' is configured!\n" });
+    const shown = meta('dump-md');
+    expect([shown.status, shown.stderr]).toEqual([0, expect.stringContaining('minor 0 is attached')]);
+    expect(pair.adm('alpha', 'role', 'r0').stdout).toBe('Primary\n');
+  }, 240_000);
+
   const tmux = spawnSync('tmux', ['-V']).status === 0 && fs.existsSync('/usr/sbin/drbdmon');
   if (!tmux) process.stderr.write('SKIPPED: no tmux or no drbdmon\n');
   (tmux ? it : it.skip)(
