@@ -111,7 +111,12 @@ class RunWriter {
   /** Segments have an even number of words, but for an odd one of padding at the end of a slot. */
   segment({ words, value, length }: SlotSegment): void {
     if (words === undefined) return this.add(Math.floor(length / 2), value, value);
-    for (let k = 0; k + 1 < length; k += 2) this.add(1, words[k + 1] ?? 0, words[k] ?? 0);
+    for (let k = 0; k + 1 < length; k += 2) {
+      const low = words[k] ?? 0;
+      const high = words[k + 1] ?? 0;
+      if (low === this.low && high === this.high && this.count > 0) this.count++;
+      else this.add(1, high, low);
+    }
   }
 
   private add(count: number, high: number, low: number): void {
@@ -123,8 +128,8 @@ class RunWriter {
 
   end(): void {
     if (this.count === 0) return;
-    const value = `0x${hex32(this.high).slice(2)}${hex32(this.low).slice(2)}`;
-    this.writer.text(`${this.first ? '' : ','}[${this.count},"${value}"]`);
+    if (!this.first) this.writer.text(',');
+    this.writer.countedPair(this.count, this.high, this.low);
     this.first = false;
     this.count = 0;
   }

@@ -33,7 +33,7 @@ function isPipe(descriptor: number): boolean {
   }
 }
 
-const FATAL = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
+const FATAL = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Calls back before a signal ends the program as it would have without; the result ends that. */
 export function beforeSignals(action: () => void): () => void {

@@ -105,6 +105,24 @@ export class DumpWriter {
     this.length = putPair(this.view, digitTable, this.length, high, low);
   }
 
+  /** `[COUNT,"0xHHHHHHHHLLLLLLLL"]`, for counts below 10^15. */
+  countedPair(count: number, high: number, low: number): void {
+    digitTable ??= makeDigits();
+    if (this.length >= PIECE) this.end();
+    const { bytes, view } = this;
+    bytes[this.length++] = 0x5b;
+    const millions = Math.floor(count / 1e6);
+    if (millions > 0) this.decimal(millions, countDigits(millions));
+    this.decimal(count - millions * 1e6, millions > 0 ? 6 : countDigits(count));
+    bytes[this.length] = 0x2c;
+    // Its blank and its semicolon become quotation marks.
+    const at = this.length + 1;
+    this.length = putPair(view, digitTable, at, high, low);
+    bytes[at] = 0x22;
+    bytes[this.length - 1] = 0x22;
+    bytes[this.length++] = 0x5d;
+  }
+
   /**
    * Writes lines of eight words (`\n   ` and four pairs) from words[from] on, and stops before a line that begins with
    * two equal words or that words[end - 1] does not complete. Returns where. A large dump is hardly anything else.

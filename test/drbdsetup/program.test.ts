@@ -113,7 +113,7 @@ describe('the program drbdsetup', () => {
       let stdout = '';
       status.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
       const ended = new Promise<unknown>((resolve) => status.on('close', (_code, reason) => resolve(reason)));
-      // It waits for the daemon's greeting or answer by then.
+      // SIGHUP is the last that it catches; Node catches the others from its start.
       const caught = (): boolean =>
         /SigCgt:\s+[0-9a-f]*?([0-9a-f]{4})$/m
           .exec(fs.readFileSync(`/proc/${status.pid}/status`, 'latin1'))?.[1]
