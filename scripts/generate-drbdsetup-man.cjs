@@ -36,7 +36,7 @@ function valueText(option) {
     case 'enum':
       return option.values.join(' | ');
     case 'number':
-      return `${option.min}..${option.max}`;
+      return option.max > Number.MAX_SAFE_INTEGER ? `${option.min} or more` : `${option.min}..${option.max}`;
     case 'number-or-symbol':
       return `${option.symbols.join(' | ')} | ${option.min}..${option.max}`;
     default:
@@ -183,7 +183,7 @@ function generate(document, descriptions) {
   return `${lines.join('\n')}\n`;
 }
 
-module.exports = { generate };
+module.exports = { generate, bold, italic, escape, remark };
 if (require.main === module) {
   const read = (name) => JSON.parse(fs.readFileSync(path.join(root, name), 'utf8'));
   const text = generate(read('grammar/options.json'), read('man/option-descriptions.json'));
