@@ -72,19 +72,20 @@ function commandOptionLines(command: CommandDescription): string {
   return `\nOPTIONS FOR ${command.name}:\n${lines.join('')}`;
 }
 
-/** The usage text; `complaint` is what made it necessary. */
+/** The usage text; `complaint` is what made it necessary, `more` what we have to say beyond the real tool. */
 export function helpText(
   program: string,
   version: ProgramVersion,
   command: CommandDescription | undefined,
   complaint: string | undefined,
+  more: string,
 ): string {
   const what = command?.name ?? 'COMMAND';
   const body = command === undefined ? `\nCOMMANDS:\n${columns('normal')}` : commandOptionLines(command);
   return (
     `\nUSAGE: ${program} ${what} [OPTION...] {all|RESOURCE...}\n\n` +
     `GENERAL OPTIONS:\n${generalOptionLines()}${body}\n` +
-    `Version: ${version.utilities} (api:${apiVersion})\nGIT-hash: ${version.build}\n` +
+    `Version: ${version.utilities} (api:${apiVersion})\nGIT-hash: ${version.build}\n${more}` +
     (complaint === undefined ? '' : `\n${complaint}\n`)
   );
 }

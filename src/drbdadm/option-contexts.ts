@@ -45,6 +45,12 @@ export function backEndOptions(context: string | undefined): readonly BackEndOpt
   return known === undefined ? undefined : optionsInContext(known);
 }
 
+/** The options a command hands on, as the catalogue has them. */
+export function backEndSpecs(context: string | undefined): readonly OptionSpec[] {
+  const known = context === undefined ? undefined : contextNames.get(context);
+  return known === undefined ? [] : optionsInContext(known);
+}
+
 /** The options of all commands, as the catalogue has them. */
 export function allBackEndOptions(): readonly OptionSpec[] {
   return contexts.flatMap((context) => optionsInContext(context));

@@ -9,6 +9,7 @@ import { type Plan } from './plan';
 import { reviewConfiguration } from './review';
 
 export interface ExtraIo {
+  readonly programName: string;
   stdout(text: string): void;
   stderr(text: string): void;
 }
@@ -108,6 +109,10 @@ export async function runExtraCommand(
   io: ExtraIo,
   services: ExtraServices,
 ): Promise<number> {
+  if (/^(--help|-h)$/.test(extra.after[0] ?? '')) {
+    io.stdout((await import('./more-help')).extraHelp(io.programName, extra.name));
+    return 0;
+  }
   const problem = optionProblem(extra);
   if (problem !== undefined) {
     io.stderr(`drbdadm ${extra.name}: ${problem}\n`);

@@ -99,6 +99,19 @@ function hostName(io: DrbdadmIo): string {
   return name;
 }
 
+/** Loaded for `help` only. */
+function moreHelp(): typeof import('./more-help') {
+  return require('./more-help') as typeof import('./more-help');
+}
+
+/** What we say behind the real tool's help; a complaint is answered in its words alone. */
+function helpBeyond(parsed: ParsedCommandLine & { readonly kind: 'help' }, io: DrbdadmIo): string {
+  if (parsed.complaint !== undefined && parsed.command !== undefined) return '';
+  return parsed.command === undefined
+    ? moreHelp().moreCommands()
+    : moreHelp().explainCommand(parsed.command, io.ownDirectory);
+}
+
 /** Answers everything that needs no configuration; undefined: there is a command to run. */
 function answerAtOnce(parsed: ParsedCommandLine, io: DrbdadmIo, version: ProgramVersion): number | undefined {
   const say = (lines: readonly string[]): void => {
@@ -117,7 +130,7 @@ function answerAtOnce(parsed: ParsedCommandLine, io: DrbdadmIo, version: Program
       io.stdout(hiddenCommandsText());
       return 0;
     case 'help':
-      io.stdout(helpText(io.programName, version, parsed.command, parsed.complaint));
+      io.stdout(helpText(io.programName, version, parsed.command, parsed.complaint, helpBeyond(parsed, io)));
       return parsed.command === undefined || parsed.complaint !== undefined ? 1 : 0;
     case 'run':
       return undefined;
@@ -361,6 +374,12 @@ export async function runDrbdadm(argv: readonly string[], io: DrbdadmIo): Promis
   const words = argv.map(bytes);
   const extra = findExtraCommand(words);
   if (extra !== undefined) return runExtra(extra, io, nodeName, version);
+  const explained =
+    words[0] === 'help' && words[1] !== undefined ? findExtraCommand(words.slice(1)) : undefined;
+  if (explained !== undefined) {
+    io.stdout(moreHelp().extraHelp(io.programName, explained.name));
+    return 0;
+  }
   const parsed = parseCommandLine(words, io.programName, port, io.env.POSIXLY_CORRECT === undefined);
   const answer = answerAtOnce(parsed, io, version);
   if (answer !== undefined || parsed.kind !== 'run') return answer ?? 0;
