@@ -13,6 +13,7 @@ import { DeviceExports } from './device-exports';
 import { enginePorts } from './engine-ports';
 import { FaultParameters, FaultyDisks } from './fault-injection';
 import { InputQueue } from './input-queue';
+import { StackedDisks } from './stacked-disks';
 import { type OwnHelper } from './usermode-helpers';
 
 export interface DaemonSettings {
@@ -58,8 +59,13 @@ export class Daemon {
       });
     const exports = new DeviceExports(directory, queue, log, blockDevices);
     const faults = settings.faultDirectory ? new FaultParameters(settings.faultDirectory) : undefined;
-    const wrapDisks = (disks: Disks): Disks =>
-      faults ? new FaultyDisks(disks, faults, queue, log, (...place) => isMetaData(host, ...place)) : disks;
+    const nodeDirectory = settings.blockDevices?.deviceDirectory ?? '/dev';
+    const wrapDisks = (files: Disks): Disks => {
+      const disks = new StackedDisks(files, exports.ownDevices(nodeDirectory), queue);
+      return faults
+        ? new FaultyDisks(disks, faults, queue, log, (...place) => isMetaData(host, ...place))
+        : disks;
+    };
     const host: Host = createHost(enginePorts(queue, log, settings.helper, wrapDisks), {
       nodeName,
       exportListener: exports,
@@ -83,7 +89,8 @@ export class Daemon {
   async stop(): Promise<readonly string[]> {
     this.exports.closeAll();
     const stubborn: string[] = [];
-    for (const resource of [...this.host.resources.keys()]) {
+    // What was made last may be stacked on what was made before.
+    for (const resource of [...this.host.resources.keys()].reverse()) {
       if (!(await this.takeDown(resource))) stubborn.push(resource);
     }
     await this.blockDevices?.closeAll();

@@ -10,6 +10,7 @@ import { type Log } from '../engine/ports';
 import { type InputQueue } from './input-queue';
 import { AllDevices, SingleDevice } from './nbd/device-directory';
 import { NbdServer } from './nbd/nbd-server';
+import { type OwnDevices } from './stacked-disks';
 
 export const exportSocketName = (minor: number): string => `drbd${minor}.sock`;
 const linkName = ({ resourceName, volume }: ExportedDevice): string =>
@@ -40,6 +41,15 @@ export class DeviceExports implements ExportListener {
     const devices = new AllDevices(() => [...this.exports.values()].map(({ device }) => device));
     this.network = new NbdServer(this.queue, this.queue, devices, complain);
     this.network.listenTcp(host, port);
+  }
+
+  /** What is exported, for those of this host that use it as a disk. */
+  ownDevices(nodeDirectory: string): OwnDevices {
+    return {
+      device: (minor) => this.exports.get(minor)?.device,
+      devices: () => [...this.exports.values()].map(({ device }) => device),
+      nodeDirectory,
+    };
   }
 
   /** Removes what a killed daemon has left. */

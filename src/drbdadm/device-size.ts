@@ -1,11 +1,17 @@
 /** Sizes of block devices as drbdadm wants to know them. */
 import fs from 'node:fs';
-import path from 'node:path';
+
+/** Size of a block device in sectors of 512 bytes. By number: a node may have another name than the kernel's. */
+function sectorsOf(rdev: number): number {
+  const [major, minor] = [(rdev >>> 8) & 0xfff, (rdev & 0xff) | ((rdev >>> 12) & 0xfff00)];
+  return Number.parseInt(fs.readFileSync(`/sys/dev/block/${major}:${minor}/size`, 'latin1'), 10);
+}
 
 /** Size of /dev/drbdMINOR in sectors of 512 bytes; undefined: there is no such block device. */
 export function deviceSectors(minor: number): number | undefined {
   try {
-    const sectors = Number.parseInt(fs.readFileSync(`/sys/block/drbd${minor}/size`, 'latin1'), 10);
+    const stat = fs.statSync(`/dev/drbd${minor}`);
+    const sectors = stat.isBlockDevice() ? sectorsOf(stat.rdev) : Number.NaN;
     return Number.isNaN(sectors) ? undefined : sectors;
   } catch {
     return undefined;
@@ -28,8 +34,7 @@ export function blockDeviceSize(disk: string): DeviceSize {
       const message = 'ioctl(,BLKGETSIZE64,) failed: Inappropriate ioctl for device';
       return { kind: 'error', message };
     }
-    const sysfs = `/sys/class/block/${path.basename(fs.realpathSync(file))}/size`;
-    return { kind: 'bytes', bytes: Number.parseInt(fs.readFileSync(sysfs, 'latin1'), 10) * 512 };
+    return { kind: 'bytes', bytes: sectorsOf(stat.rdev) * 512 };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return { kind: 'error', message: `Can not open '${disk}': ${reason}` };

@@ -37,7 +37,7 @@ export function systemErrorText(error: unknown): string {
 
 /**
  * The absolute path of a disk. The real tool takes block devices only; the daemon of this project also serves
- * disks from regular files.
+ * disks from regular files, and a device of its own host where that has no node in /dev: it knows better.
  */
 function diskPath(text: string): string {
   const full = path.resolve('/', text);
@@ -45,6 +45,7 @@ function diskPath(text: string): string {
   try {
     descriptor = fs.openSync(full, 'r+');
   } catch (error) {
+    if (errorCode(error) === 'ENOENT' && /^\/dev\/drbd\d+$/.test(full)) return full;
     throw new CommandExit(20, `Can not open device '${text}': ${systemErrorText(error)}\n`);
   }
   try {
