@@ -1,5 +1,5 @@
 /** What we tell a peer of ourselves: parameters, sizes, generation identifiers, state (wire-protocol.md 7.4-7.8). */
-import { DiskState, ReplicationState } from '../../control/contract/states';
+import { DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { DeviceFlag, PeerFlag } from '../../metadata/superblock-flags';
 import { FEATURE, LIMIT, NO_VOLUME } from '../../wire/features';
 import { packState, stateToWire } from '../../wire/state-word';
@@ -181,7 +181,8 @@ export function sendInitialParameters(peerDevice: PeerDevice): void {
     connection.link.sendData({ type: 'P_ENABLE_REPLICATION_NEXT', volume: device.vnr, enable });
   }
   sendSizes(peerDevice, 0);
-  sendUuids(peerDevice, 0n);
+  const primary = device.resource.now.role === Role.Primary;
+  sendUuids(peerDevice, 0n, primary ? weakNodes(committedDevice(device), 'old') : undefined);
   sendState(peerDevice);
   peerDevice.initialStateSent = true;
 }

@@ -158,6 +158,7 @@ export class PeerLink {
   }
   /** As `sendDataBytes`; `bytes` stay as they are until the inputs under way are handled. */
   sendSharedData(bytes: Uint8Array): void {
+    this.dataBytes += bytes.length;
     this.data?.writeShared(bytes);
   }
   sendControlBytes(bytes: Uint8Array): void {

@@ -12,6 +12,7 @@ import { wakeConflicts } from './conflicts';
 import { handleDiskError } from './disk-errors';
 import { type Interval, IntervalKind } from './interval-set';
 import { isConnected, sendBlockAck, sendDataPacket } from './packet-sender';
+import { verifiedPosition } from './dagtag-dependency';
 
 export type ReadPurpose = 'application' | 'resync' | 'verify';
 
@@ -188,8 +189,9 @@ export class PeerRead implements Interval, DiskWaiter {
     const digest = hash.digest(this.data);
     peerDevice.io.pending++;
     const common = { volume: device.vnr, sector, idHigh, idLow, size: sectors * 512, digest };
+    const { nodeId, dagtag } = verifiedPosition(peerDevice);
     if (usesDagtags(peerDevice))
-      connection.link.sendData({ type: 'P_OV_DAGTAG_REPLY', ...common, dagtagNodeId: 0, dagtag: 0 });
+      connection.link.sendData({ type: 'P_OV_DAGTAG_REPLY', ...common, dagtagNodeId: nodeId, dagtag });
     else connection.link.sendData({ type: 'P_OV_REPLY', ...common });
   }
 }

@@ -112,11 +112,16 @@ function requestBlocks(run: ResyncRun, backing: BackingDevice, budget: number): 
     left -= sectors;
   }
 }
-/** Grows over adjacent set bits, up to the alignment of the start, a power of two of the budget, and 1 MiB. */
+/** Grows over adjacent set bits, up to the alignment of the start, the power of two nearest to the budget, and 1 MiB. */
 function requestSize(bit: number, setBits: number, budget: number): number {
+  const most = nearestPowerOfTwo(budget);
   let limit = 1;
-  while (limit < MAX_BLOCKS && limit * 2 <= budget && bit % (limit * 2) === 0) limit *= 2;
+  while (limit < MAX_BLOCKS && limit * 2 <= most && bit % (limit * 2) === 0) limit *= 2;
   return Math.max(1, Math.min(setBits, limit));
+}
+function nearestPowerOfTwo(value: number): number {
+  const below = 2 ** Math.floor(Math.log2(Math.max(1, value)));
+  return value - below < 2 * below - value ? below : 2 * below;
 }
 
 function sendRequest(run: ResyncRun, sector: number, sectors: number): boolean {

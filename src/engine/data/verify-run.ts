@@ -6,6 +6,7 @@ import { type TimerHandle, type TimerWaiter } from '../ports';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 import { wakeConflicts } from './conflicts';
+import { verifiedPosition } from './dagtag-dependency';
 import { type Interval, IntervalKind } from './interval-set';
 import { isConnected, nextSequence } from './packet-sender';
 import { usesDagtags } from './peer-read';
@@ -154,8 +155,9 @@ export class VerifyRun implements TimerWaiter {
       idLow: ids ? block.idLow : ID_SYNCER_HALF,
       size: block.sectors * 512,
     };
+    const { nodeId, dagtag } = verifiedPosition(peerDevice);
     if (usesDagtags(peerDevice))
-      connection.link.sendData({ type: 'P_OV_DAGTAG_REQ', ...common, dagtagNodeId: 0, dagtag: 0 });
+      connection.link.sendData({ type: 'P_OV_DAGTAG_REQ', ...common, dagtagNodeId: nodeId, dagtag });
     else connection.link.sendData({ type: 'P_OV_REQUEST', ...common });
   }
 

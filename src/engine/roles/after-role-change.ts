@@ -51,7 +51,8 @@ function syncAll(resource: Resource, done: () => void): void {
   for (const device of attached) resource.host.dataActions.syncMetadata(device, oneDone);
   oneDone();
 }
-function tellPeers(resource: Resource, forced: boolean): void {
+/** Each connected peer gets our state of each volume; after a forced promotion the generation first. */
+export function tellPeers(resource: Resource, forced: boolean): void {
   const { peerActions } = resource.host;
   for (const connection of resource.connections) {
     if (connection.now.cstate !== ConnectionState.Connected) continue;

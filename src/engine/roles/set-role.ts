@@ -11,7 +11,7 @@ import { type ChangePhase } from '../twopc/cluster-change';
 import { changeClusterWide, type ChangeDone } from '../twopc/coordinator';
 import { changeWord } from '../twopc/change-words';
 import { type ClusterOutcome } from '../twopc/twopc-state';
-import { afterDemotion, afterPromotion } from './after-role-change';
+import { afterDemotion, afterPromotion, tellPeers } from './after-role-change';
 import { openerTexts } from './opener-texts';
 
 export interface RoleOptions {
@@ -157,6 +157,7 @@ class RoleChange {
       }
     } else if (code !== StateCode.NothingToDo) {
       afterDemotion(resource);
+      afterDeferred(resource, () => tellPeers(resource, false));
     }
     this.finish(code, infoTexts);
   }

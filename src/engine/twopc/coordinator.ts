@@ -180,7 +180,8 @@ export class LocalTransaction {
     return {
       volume: this.change.volume,
       tid: this.tid,
-      flags: TWOPC_FLAG.HAS_FLAGS | TWOPC_FLAG.HAS_REACHABLE,
+      // A size travels where else the reachable nodes do.
+      flags: TWOPC_FLAG.HAS_FLAGS | (this.change.resize ? 0 : TWOPC_FLAG.HAS_REACHABLE),
       initiatorNodeId: this.resource.nodeId,
       targetNodeId: this.change.target?.peerNodeId ?? -1,
       nodesToReach,
@@ -382,7 +383,8 @@ export class LocalTransaction {
         ...request,
         flags: flags >>> 0,
         primaryNodes: outcome.primaryNodes,
-        reachableNodes: toTarget ? outcome.targetReachable : outcome.reachable,
+        reachableNodes:
+          type === 'P_TWOPC_ABORT' ? NO_NODES : toTarget ? outcome.targetReachable : outcome.reachable,
       });
     }
     if (type === 'P_TWOPC_ABORT') resource.host.peerActions.endHandshake(this.change.target);
