@@ -201,7 +201,7 @@ function normalized(lines: readonly string[]): string[] {
 }
 
 /** Longest common subsequence; the rest in order. */
-function compareLines(
+export function compareLines(
   kernel: readonly string[],
   ours: readonly string[],
 ): { common: number; rest: string[] } {

@@ -1,0 +1,411 @@
+/**
+ * One node of a recorded run is a whole engine, the others are their recorded packets: each is delivered when the
+ * engine has said what the kernel had said before. Random numbers are those of the recording.
+ */
+import { type Packet } from '../../../src/wire/packets';
+import { BEFORE_FEATURES, type WireContext } from '../../../src/wire/features';
+import { packetBytes } from '../../../src/wire/encode';
+import { type Stream } from '../../../src/wire/packet-table';
+import { PacketReader } from '../../../src/wire/reader';
+import { handleRequest } from '../../../src/engine/admin/handle-request';
+import { type ExportedDevice, type IoWaiter, type Opener } from '../../../src/engine/application-io';
+import { OFFER } from '../../../src/engine/connection/offer';
+import { createHost } from '../../../src/engine/create-host';
+import { type Host } from '../../../src/engine/host';
+import {
+  type ByteStream,
+  type ConnectWaiter,
+  type Endpoint,
+  Errno,
+  type IncomingWaiter,
+  type Network,
+  type Random,
+  type StreamReceiver,
+} from '../../../src/engine/ports';
+import { INDEX_INTERNAL } from '../../../src/metadata/layout';
+import { applyActivityLog, createMetadata } from '../../../src/simulation/metadata-tool';
+import { World } from '../../../src/simulation/world/world';
+import { deedsOf, type RecordedDeed } from './recorded-commands';
+import { type RecordedEvent, recordedEvents } from './recorded-events';
+import { BlockIds, comparable, dropped, forEngine, randomNumbers } from './recorded-packets';
+
+const MIB = 1 << 20;
+const DISKS: Readonly<Record<string, number>> = { '/dev/vda': 16 * MIB, '/dev/vdb': 8 * MIB };
+/** How long the engine may take to say what the kernel said, in milliseconds of the simulated clock. */
+const PATIENCE = 1500;
+const agreed: WireContext = { protocol: OFFER.protocolMax, features: OFFER.features };
+
+/** One end of a stream in the engine's hands; what it writes is cut into packets. */
+class ScriptStream implements ByteStream {
+  readonly localIsGreater = false;
+  readonly queuedBytes = 0;
+  ended = false;
+  /** The engine has said something. */
+  spoken = false;
+  private receiver: StreamReceiver | undefined;
+  private readonly reader: PacketReader;
+  private readonly held: Uint8Array[] = [];
+  constructor(
+    readonly local: Endpoint,
+    readonly remote: Endpoint,
+    readonly kind: Stream,
+    private readonly onPacket: (packet: Packet) => void,
+  ) {
+    this.reader = new PacketReader(kind);
+  }
+  setContext(context: WireContext): void {
+    this.reader.setContext(context);
+  }
+  setReceiver(receiver: StreamReceiver): void {
+    this.receiver = receiver;
+    for (const bytes of this.held.splice(0)) receiver.onBytes(bytes);
+  }
+  write(bytes: Uint8Array): void {
+    this.spoken = true;
+    this.reader.push(bytes.slice());
+    while (this.reader.next() === 'packet') {
+      const packet = this.reader.packet();
+      if (packet.type === 'fault') throw new Error(JSON.stringify(packet));
+      this.onPacket(packet);
+    }
+    if (this.reader.fault !== null) throw new Error(JSON.stringify(this.reader.fault));
+  }
+  writeShared(bytes: Uint8Array): void {
+    this.write(bytes);
+  }
+  pauseReading(): void {}
+  resumeReading(): void {}
+  end(): void {
+    this.ended = true;
+  }
+  destroy(): void {
+    this.ended = true;
+  }
+  deliver(bytes: Uint8Array): void {
+    if (this.ended) return;
+    if (this.receiver) this.receiver.onBytes(bytes);
+    else this.held.push(bytes);
+  }
+  close(reset: boolean): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.receiver?.onClosed(reset ? Errno.ECONNRESET : 0);
+  }
+}
+
+/** What was said on one stream, and what of the kernel's the engine still owes. */
+class Said {
+  readonly kernel: string[] = [];
+  readonly engine: string[] = [];
+  owed = 0;
+  /** Packets of the kernel that the engine will not say any more. */
+  missed = 0;
+  private readonly balance = new Map<string, number>();
+  kernelSays(line: string): void {
+    this.kernel.push(line);
+    this.owed += this.add(line, 1) > 0 ? 1 : 0;
+  }
+  engineSays(line: string): void {
+    this.engine.push(line);
+    this.owed -= this.add(line, -1) >= 0 ? 1 : 0;
+  }
+  /** `K 2 PACKET`: the kernel said it twice more than the engine; `U`: the engine more than the kernel. */
+  get differences(): string[] {
+    return [...this.balance]
+      .filter(([, sum]) => sum !== 0)
+      .map(([line, sum]) => `${sum > 0 ? 'K' : 'U'} ${Math.abs(sum)} ${line}`);
+  }
+  private add(line: string, step: number): number {
+    const sum = (this.balance.get(line) ?? 0) + step;
+    this.balance.set(line, sum);
+    return sum;
+  }
+}
+export interface Replay {
+  /** By `PEER data` and `PEER control`: what was said to whom. */
+  readonly said: ReadonlyMap<string, Said>;
+  /** Commands that ended otherwise, and sessions that did not come about. */
+  readonly problems: readonly string[];
+  readonly log: readonly string[];
+}
+
+export function replayOneSide(run: string, node: string): Replay {
+  const player = new OneSidedPlayer(node, recordedEvents(run));
+  player.play();
+  return player;
+}
+
+class OneSidedPlayer implements Replay, Network {
+  readonly said = new Map<string, Said>();
+  readonly problems: string[] = [];
+  readonly log: string[] = [];
+  private readonly world = new World(7);
+  private readonly machine;
+  private readonly host: Host;
+  private readonly devices = new Map<number, ExportedDevice>();
+  private readonly listeners = new Map<number, IncomingWaiter>();
+  private readonly streams = new Map<string, ScriptStream>();
+  private readonly ids = new BlockIds();
+  private readonly deeds: RecordedDeed[] = [];
+  private busy = false;
+  private readonly ports = new Map<string, number>();
+
+  constructor(
+    readonly node: string,
+    private readonly events: readonly RecordedEvent[],
+  ) {
+    this.machine = this.world.addHost(node, ['10.0.2.15']);
+    for (const [path, size] of Object.entries(DISKS)) {
+      this.machine.addDisk(path, size);
+      // Operations end in the order in which they began.
+      this.machine.faults(path).slowest = 0;
+    }
+    const ports = this.machine.start();
+    const random = this.randomPort(ports.random);
+    this.host = createHost(
+      {
+        ...ports,
+        network: this,
+        random,
+        helpers: {
+          program: ports.helpers.program,
+          run: (_command, _resource, _environment, waiter) =>
+            this.world.later(0.02, () => this.machine.input(() => waiter.onHelperDone(0, 0))),
+        },
+        log: {
+          write: (level, line) => void this.log.push(`${this.world.now().toFixed(1)} ${level} ${line}`),
+        },
+      },
+      {
+        nodeName: node,
+        exportListener: {
+          onDeviceAppeared: (device) => void this.devices.set(device.minor, device),
+          onDeviceResized: () => undefined,
+          onDeviceGone: (device) => void this.devices.delete(device.minor),
+        },
+      },
+    );
+  }
+  private randomPort(real: Random): Random {
+    const { tids, uuids, challenges } = randomNumbers(this.events, this.node);
+    return {
+      u64: () => uuids.shift() ?? real.u64(),
+      below: (limit) => (limit === 0x1_0000_0000 ? (tids.shift() ?? real.below(limit)) : real.below(limit)),
+      fill: (into) => {
+        const challenge = challenges.shift();
+        if (challenge?.length === into.length) into.set(challenge);
+        else real.fill(into);
+      },
+    };
+  }
+
+  // --- Network: nobody answers, the recorded peers come to us
+
+  listen(local: Endpoint, waiter: IncomingWaiter): { close(): void } {
+    this.listeners.set(local.port, waiter);
+    return { close: () => void this.listeners.delete(local.port) };
+  }
+  connect(_local: Endpoint, _remote: Endpoint, _timeout: number, waiter: ConnectWaiter): { cancel(): void } {
+    let live = true;
+    this.world.later(1, () => {
+      if (live) this.machine.input(() => waiter.onConnectFailed(Errno.ECONNREFUSED));
+    });
+    return { cancel: () => void (live = false) };
+  }
+
+  // --- the recording
+
+  play(): void {
+    let clock = this.events[0]?.t ?? 0;
+    for (const event of this.events) {
+      // Pauses of the recording, in which timers may do their work.
+      if (event.t - clock > 200) this.world.run(Math.min(event.t - clock - 100, 3000));
+      clock = event.t;
+      this.happen(event);
+    }
+    this.world.run(3000);
+  }
+  private happen(event: RecordedEvent): void {
+    switch (event.kind) {
+      case 'command':
+        if (event.node === this.node) this.command(event.text);
+        return;
+      case 'session':
+        if (event.nodes.includes(this.node)) this.session(event.nodes.find((one) => one !== this.node) ?? '');
+        return;
+      case 'packet':
+        if (event.by === this.node) this.expect(event.to, event.stream, event.packet);
+        else if (event.to === this.node) this.deliver(event.by, event.stream, event.packet);
+        return;
+      case 'end':
+        if (event.to === this.node) this.end(event.by, event.stream, event.reset);
+        return;
+    }
+  }
+
+  private sayings(peer: string, stream: Stream): Said {
+    const key = `${peer} ${stream}`;
+    const found = this.said.get(key) ?? new Said();
+    this.said.set(key, found);
+    return found;
+  }
+  private expect(peer: string, stream: Stream, packet: Packet): void {
+    if (dropped(packet)) return;
+    const said = this.sayings(peer, stream);
+    this.ids.kernelSaid(`${peer} ${stream}`, packet);
+    said.kernelSays(comparable(packet));
+  }
+  /** Everything that the kernel had said before is said, or will not be. */
+  private waitForAnswers(): void {
+    const behind = (): boolean => [...this.said.values()].some(({ owed, missed }) => owed > missed);
+    const end = this.world.now() + PATIENCE;
+    while (behind() && this.world.step(end));
+    for (const said of this.said.values()) said.missed = said.owed;
+  }
+
+  private session(peer: string): void {
+    for (const stream of ['data', 'control'] as const) this.streams.get(`${peer} ${stream}`)?.close(true);
+    const port = this.ports.get(peer);
+    const listener = (): IncomingWaiter | undefined => this.listeners.get(port ?? 0);
+    const end = this.world.now() + 8000;
+    while (listener() === undefined && this.world.step(end));
+    const waiter = listener();
+    if (waiter === undefined) {
+      this.problems.push(`nobody listens for ${peer}`);
+      return;
+    }
+    const local = { family: 'ipv4' as const, host: '10.0.2.15', port: port ?? 0 };
+    const remote = { family: 'ipv4' as const, host: '10.0.2.2', port: 40_000 };
+    for (const kind of ['data', 'control'] as const) {
+      const stream = new ScriptStream(local, remote, kind, (packet) => this.engineSaid(peer, kind, packet));
+      this.streams.set(`${peer} ${kind}`, stream);
+      this.machine.input(() => waiter.onIncoming(stream));
+      this.machine.input(() => stream.deliver(initial(kind)));
+      this.world.run(5);
+    }
+    // The engine looks whether the streams crossed, then it says its features.
+    const data = this.streams.get(`${peer} data`);
+    const patience = this.world.now() + 4000;
+    while (data !== undefined && !data.spoken && !data.ended && this.world.step(patience));
+  }
+  private engineSaid(peer: string, kind: Stream, packet: Packet): void {
+    if (packet.type === 'P_PING') this.answerPing(peer);
+    if (dropped(packet)) return;
+    this.ids.engineSaid(`${peer} ${kind}`, packet);
+    this.sayings(peer, kind).engineSays(comparable(packet));
+  }
+  private answerPing(peer: string): void {
+    const stream = this.streams.get(`${peer} control`);
+    this.world.later(0.5, () => {
+      const ack = packetBytes({ type: 'P_PING_ACK', volume: 0xffff }, agreed);
+      this.machine.input(() => stream?.deliver(ack));
+    });
+  }
+  private deliver(peer: string, kind: Stream, packet: Packet): void {
+    this.waitForAnswers();
+    const stream = this.streams.get(`${peer} ${kind}`);
+    if (stream === undefined) return;
+    const translated = forEngine(this.ids.translate(packet));
+    if (translated === undefined) return;
+    const before = packet.type === 'P_CONNECTION_FEATURES';
+    const bytes = packetBytes(translated, before ? BEFORE_FEATURES : agreed);
+    if (before) for (const one of ['data', 'control']) this.streams.get(`${peer} ${one}`)?.setContext(agreed);
+    this.machine.input(() => stream.deliver(bytes));
+    this.world.run(0.05);
+  }
+  private end(peer: string, kind: Stream, reset: boolean): void {
+    this.waitForAnswers();
+    const stream = this.streams.get(`${peer} ${kind}`);
+    this.machine.input(() => stream?.close(reset));
+    this.world.run(1);
+  }
+
+  // --- commands of this node, one after the other
+
+  private command(text: string): void {
+    this.waitForAnswers();
+    this.deeds.push(...deedsOf(text));
+    this.next();
+    this.world.run(2);
+  }
+  private next(): void {
+    if (this.busy) return;
+    const deed = this.deeds.shift();
+    if (deed === undefined) return;
+    this.busy = true;
+    const done = (): void => {
+      this.busy = false;
+      this.world.later(0.01, () => this.next());
+    };
+    switch (deed.kind) {
+      case 'create-md':
+        createMetadata({ medium: this.machine.medium(deed.disk), index: INDEX_INTERNAL }, deed.peers);
+        return done();
+      case 'request':
+        return this.request(deed.request, done);
+      case 'write':
+        return this.write(deed, done);
+      case 'discard':
+        return this.withOpener(deed.minor, done, (opener, waiter) =>
+          opener.discard(deed.offset, deed.length, waiter),
+        );
+    }
+  }
+  private request(request: Extract<RecordedDeed, { kind: 'request' }>['request'], done: () => void): void {
+    if (request.command === 'attach')
+      applyActivityLog({ medium: this.machine.medium(request.backingDevice), index: INDEX_INTERNAL });
+    if (request.command === 'new-path') {
+      const name = this.host.resources.get('r0')?.connectionTo(request.peerNodeId)?.name ?? '';
+      this.ports.set(name, request.local.port);
+    }
+    this.machine.input(() => handleRequest(this.host, request, done));
+  }
+  private write(deed: Extract<RecordedDeed, { kind: 'write' }>, done: () => void): void {
+    let at = deed.offset;
+    const pieces = [...deed.pieces];
+    const step = (opener: Opener, waiter: IoWaiter): void => {
+      const piece = pieces.shift();
+      if (piece === undefined) return waiter.onIoDone(0);
+      const offset = at;
+      at += piece.length;
+      opener.write(offset, piece, false, {
+        onIoDone: (error) => {
+          if (error === 0) step(opener, waiter);
+          else waiter.onIoDone(error);
+        },
+      });
+    };
+    const all = (opener: Opener, waiter: IoWaiter): void => {
+      let open = pieces.length;
+      for (const piece of pieces.splice(0)) {
+        opener.write(at, piece, false, { onIoDone: () => --open === 0 && waiter.onIoDone(0) });
+        at += piece.length;
+      }
+    };
+    this.withOpener(deed.minor, done, deed.together === true ? all : step);
+  }
+  private withOpener(minor: number, done: () => void, use: (opener: Opener, waiter: IoWaiter) => void): void {
+    const device = this.devices.get(minor);
+    if (device === undefined) return done();
+    this.machine.input(() =>
+      device.open({ command: 'dd', pid: 1 }, true, false, {
+        onOpened: (opener) =>
+          use(opener, {
+            onIoDone: () => {
+              opener.close();
+              done();
+            },
+          }),
+        onOpenFailed: done,
+      }),
+    );
+  }
+}
+
+function initial(kind: Stream): Uint8Array {
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, 0x83740267);
+  view.setUint16(4, kind === 'data' ? 0xfff2 : 0xfff1);
+  return bytes;
+}
