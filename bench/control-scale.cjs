@@ -57,22 +57,40 @@ const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.l
 const pid = () => fs.readFileSync(path.join(process.env.UDRBD_RUN_DIR, 'drbdd.pid'), 'latin1').trim();
 const resident = () => Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid()}/status`, 'latin1'))[1]);
 
+/** Processor time of the daemon so far, ms; clock ticks of 10 ms. */
+function daemonTime() {
+  const words = fs.readFileSync(`/proc/${pid()}/stat`, 'latin1').split(') ')[1].split(' ');
+  return (Number(words[11]) + Number(words[12])) * 10;
+}
+
 function query(...words) {
+  const script = 'TIMEFORMAT="%3U %3S"; time "$@" >/dev/null 2>/dev/null; exit $?';
+  const before = daemonTime();
   const start = performance.now();
-  const { status } = spawnSync(process.execPath, [path.join(root, 'bin/drbdsetup'), ...words], {
-    maxBuffer: 1 << 28,
-  });
-  const line = `${words.join(' ')}: ${(performance.now() - start).toFixed(0)} ms, exit ${status}`;
-  process.stdout.write(`${line}\n`);
+  const program = [process.execPath, path.join(root, 'bin/drbdsetup'), ...words];
+  const { status, stderr } = spawnSync('/bin/bash', ['-c', script, 'bash', ...program], { encoding: 'utf8' });
+  const wall = performance.now() - start;
+  const [user = NaN, system = NaN] = stderr.trim().split(/\s+/).map(Number);
+  const cpu = `${(1000 * (user + system)).toFixed(0)} ms, daemon ${daemonTime() - before} ms`;
+  process.stdout.write(`${words.join(' ')}: ${wall.toFixed(0)} ms, processor ${cpu}, exit ${status}\n`);
 }
 
 async function main() {
   const times = [await add(0)];
   const before = resident();
-  for (let index = 1; index < count; index++) times.push(await add(index));
+  const marks = [];
+  for (let index = 1; index < count; index++) {
+    marks.push(daemonTime());
+    times.push(await add(index));
+  }
+  marks.push(daemonTime());
+  const share = Math.min(200, Math.floor(count / 2));
+  const each = (from, to) => ((marks[to] - marks[from]) / (to - from)).toFixed(2);
+  const last = marks.length - 1;
   const [early, late] = [median(times.slice(10, 60)), median(times.slice(-50))];
   process.stdout.write(
-    `adding a resource: ${early.toFixed(2)} ms at first, ${late.toFixed(2)} ms with ${count}\n`,
+    `adding a resource: ${early.toFixed(2)} ms at first, ${late.toFixed(2)} ms with ${count}; ` +
+      `processor of the daemon ${each(0, share)} ms and ${each(last - share, last)} ms\n`,
   );
   process.stdout.write(`memory: ${((resident() - before) / (count - 1)).toFixed(0)} KiB per idle resource\n`);
   query('status', '--json');

@@ -49,15 +49,38 @@ export interface SectionRules {
   readonly unknown?: (node: OptionNode, name: string) => boolean;
 }
 
+/** Names of several contexts, and how they are listed, by the contexts: every section of every resource needs them. */
+const namesOfContexts = new Map<string, readonly string[]>();
+const listOfContext = new Map<OptionContext, string>();
+
+function candidatesOf(targets: readonly OptionTarget[]): readonly string[] {
+  let key = '';
+  for (const { context } of targets) key += ` ${context}`;
+  let names = namesOfContexts.get(key);
+  if (names === undefined) {
+    names = [...new Set(targets.flatMap((target) => optionNames(target.context)))];
+    namesOfContexts.set(key, names);
+  }
+  return names;
+}
+
+function listOf(context: OptionContext): string {
+  let list = listOfContext.get(context);
+  if (list === undefined) {
+    list = optionNames(context).join(' | ');
+    listOfContext.set(context, list);
+  }
+  return list;
+}
+
 /** Rules of a section whose unknown names are answered with the list of known ones. */
 export function listedRules(targets: readonly OptionTarget[], listed: OptionContext): SectionRules {
-  const candidates = [...new Set(targets.flatMap((target) => optionNames(target.context)))];
-  return { targets, expected: optionNames(listed).join(' | '), candidates };
+  return { targets, expected: listOf(listed), candidates: candidatesOf(targets) };
 }
 
 /** Rules of a section whose unknown names are answered with a phrase. */
 export function phrasedRules(targets: readonly OptionTarget[], expected: string): SectionRules {
-  return { targets, expected, candidates: targets.flatMap((target) => optionNames(target.context)) };
+  return { targets, expected, candidates: candidatesOf(targets) };
 }
 
 function findTarget(
