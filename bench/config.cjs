@@ -60,7 +60,12 @@ function run(words) {
   const started = process.hrtime.bigint();
   const result = spawnSync(all[0], all.slice(1), {
     stdio: ['ignore', out, 'ignore'],
-    env: { ...process.env, __DRBD_NODE__: 'node1', DRBD_DRIVER_VERSION_OVERRIDE: '9.0.0' },
+    env: {
+      ...process.env,
+      __DRBD_NODE__: 'node1',
+      DRBD_DRIVER_VERSION_OVERRIDE: '9.0.0',
+      XDG_CACHE_HOME: folder,
+    },
   });
   const wall = Number(process.hrtime.bigint() - started) / 1e6;
   fs.closeSync(out);
@@ -99,12 +104,15 @@ function line(label, ours, theirs) {
   process.stdout.write(`${label.padEnd(22)} ${cells.join('   ')}\n`);
 }
 
-const ours = [process.execPath, path.join(root, 'bin/drbdadm')];
+const ours = [path.join(root, 'bin/drbdadm')];
 const empty = path.join(folder, 'empty.cjs');
 fs.writeFileSync(empty, '');
 process.stdout.write(
   `Node ${process.version}, ${os.cpus().length} processors, ${runs} runs each, medians, ours / real\n`,
 );
+run([...ours, '--version']);
+for (let i = 0; i < 300 && !fs.existsSync(path.join(folder, 'udrbd/drbdadm.state')); i++)
+  spawnSync('sleep', ['0.1']);
 for (const size of sizes) {
   const file = path.join(folder, `${size}.conf`);
   fs.writeFileSync(file, configuration(size));

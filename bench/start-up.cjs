@@ -9,7 +9,7 @@ const { spawnSync } = require('node:child_process');
 const root = path.dirname(__dirname);
 const rounds = Number(process.argv[2] ?? 25);
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'start-up-'));
-const env = { ...process.env, __DRBD_NODE__: 'a', UDRBD_RUN_DIR: folder };
+const env = { ...process.env, __DRBD_NODE__: 'a', UDRBD_RUN_DIR: folder, XDG_CACHE_HOME: folder };
 // Node 20 reads the whole file at every start.
 delete env.NODE_EXTRA_CA_CERTS;
 
@@ -28,11 +28,11 @@ function configuration(resources) {
 }
 
 /** Wall and CPU milliseconds of one run. */
-function run(words) {
+function run(words, extra = {}) {
   const script = 'TIMEFORMAT="%3U %3S"; time "$@" >/dev/null 2>/dev/null';
   const started = process.hrtime.bigint();
   const { stderr } = spawnSync('/bin/bash', ['-c', script, 'bash', ...words], {
-    env,
+    env: { ...env, ...extra },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const wall = Number(process.hrtime.bigint() - started) / 1e6;
@@ -48,17 +48,24 @@ function main() {
   fs.writeFileSync(empty, "'use strict';\n");
   fs.writeFileSync(conf, configuration(10));
   const ours = (name, ...words) => [process.execPath, path.join(root, 'bin', name), ...words];
+  const launched = (...words) => [path.join(root, 'bin/drbdadm'), ...words];
+  const plain = { UDRBD_SNAPSHOT: 'no' };
   const rows = [
     ['empty script', [process.execPath, empty]],
-    ['drbdadm sh-resources, 10', ours('drbdadm', '-c', conf, 'sh-resources')],
-    ['drbdadm --version', ours('drbdadm', '--version')],
+    ['drbdadm sh-resources, 10', launched('-c', conf, 'sh-resources'), plain],
+    ['... with its snapshot', launched('-c', conf, 'sh-resources')],
+    ['drbdadm --version', launched('--version'), plain],
+    ['... with its snapshot', launched('--version')],
     ['drbdsetup usage', ours('drbdsetup')],
     ['drbdmeta usage', ours('drbdmeta')],
   ];
   // The first run compiles, the second uses what the first kept.
-  for (const [, words] of rows) for (let i = 0; i < 2; i++) run(words);
+  for (const [, words, extra] of rows) for (let i = 0; i < 2; i++) run(words, extra);
+  for (let i = 0; i < 300 && !fs.existsSync(path.join(folder, 'udrbd/drbdadm.state')); i++)
+    spawnSync('sleep', ['0.1']);
   const results = rows.map(() => []);
-  for (let i = 0; i < rounds; i++) rows.forEach(([, words], row) => results[row].push(run(words)));
+  for (let i = 0; i < rounds; i++)
+    rows.forEach(([, words, extra], row) => results[row].push(run(words, extra)));
   const [base] = results;
   results.forEach((list, row) => {
     const column = (key) => {

@@ -22,6 +22,7 @@ const env = {
   DRBD_DRIVER_VERSION_OVERRIDE: '9.1.0',
   __DRBD_NODE__: 'alpha',
   LC_ALL: 'C',
+  XDG_CACHE_HOME: folder,
 };
 
 const image = (index) => path.join(folder, `r${index}.img`);
