@@ -40,6 +40,8 @@ export interface PeerActions {
 
   /** Pings every Connected peer; `done` when each has answered or was declared dead (engine.md 6.3). */
   checkPeers(resource: Resource, done: () => void): void;
+  /** Has every unreachable peer fenced whose policy demands it; `done(true)` if all are at most Outdated afterwards. */
+  fencePeers(resource: Resource, tag: string, done: (all: boolean) => void): void;
   pingPeer(connection: Connection, done: () => void): void;
   /** Drops the connection for an error on a stream: ProtocolError, NetworkFailure, ... (a ConnectionState). */
   failConnection(connection: Connection, reason: ConnectionState): void;

@@ -101,6 +101,7 @@ function letGo(device: Device, backing: BackingDevice): void {
     device.alSuspended = false;
     device.io.readSectors = 0;
     device.io.writtenSectors = 0;
+    device.io.resyncWrittenSectors = 0;
     for (const peerDevice of device.peerDevices) peerDevice.bitmapSlot = -1;
     recomputeWriteOrdering(resource);
     wakeStateWaiters(resource);

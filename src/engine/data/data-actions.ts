@@ -255,9 +255,11 @@ export const dataActions: DataActions = {
   beginResync,
   peerFinishedResync: finishResyncAsSource,
   peerFinishedVerify: (peerDevice) => {
-    changeState(peerDevice.resource, { hard: true, verbose: true, tag: 'resync-finished' }, () => {
-      if (isVerify(peerDevice.next.repl)) peerDevice.next.repl = ReplicationState.Established;
-    });
+    peerDevice.io.verify?.peerFinished(() =>
+      changeState(peerDevice.resource, { hard: true, verbose: true, tag: 'resync-finished' }, () => {
+        if (isVerify(peerDevice.next.repl)) peerDevice.next.repl = ReplicationState.Established;
+      }),
+    );
   },
   startVerify: (peerDevice) => {
     const run = peerDevice.io.verify;

@@ -103,6 +103,8 @@ export class DeviceIo {
   /** Sectors since attach. */
   readSectors = 0;
   writtenSectors = 0;
+  /** Of these, those of resyncs. */
+  resyncWrittenSectors = 0;
   /** Number of the next activity log transaction of this minor. */
   nextTransaction = 0;
   /** First epoch of a generation that no peer has confirmed (confirm-generation.ts). */

@@ -22,6 +22,7 @@ import {
   resyncDataArrived,
   scheduleTick,
 } from './resync-target';
+import { type Verdict } from './verify-run';
 import { barrierAcked, peerAnswered, type PeerVerdict, stableConfirmed } from './write-path';
 
 type Of<N extends PacketName> = Extract<Packet, { readonly type: N }>;
@@ -204,13 +205,15 @@ function verifyDigest(name: 'P_OV_REPLY' | 'P_OV_DAGTAG_REPLY'): VolumeRow {
     return 'ok';
   });
 }
-function verifyResult(peerDevice: PeerDevice, sector: number, size: number, differs: boolean): HandlerResult {
-  const { io, device, bitmapSlot } = peerDevice;
+function verifyResult(peerDevice: PeerDevice, sector: number, size: number, verdict: Verdict): HandlerResult {
+  const { io } = peerDevice;
   if (io.pending > 0) io.pending--;
   io.verifyPosition = sector + size / 512;
-  if (differs && bitmapSlot >= 0) device.backing?.bitmap.setRange(bitmapSlot, sector, size / 512);
+  if (peerDevice.now.repl === ReplicationState.VerifyT) io.verify?.peerFound(sector, size / 512, verdict);
   return 'ok';
 }
+const verdictOf = (result: number, different: number, same: number): Verdict =>
+  result === different ? 'different' : result === same ? 'same' : 'skip';
 
 // --- acknowledgements
 
@@ -288,10 +291,10 @@ const volumeRows: readonly VolumeRow[] = [
   verifyDigest('P_OV_REPLY'),
   verifyDigest('P_OV_DAGTAG_REPLY'),
   onVolume('P_OV_RESULT', (peerDevice, { sector, size, idLow }) =>
-    verifyResult(peerDevice, sector, size, idLow === OV_RESULT_ID.OUT_OF_SYNC),
+    verifyResult(peerDevice, sector, size, verdictOf(idLow, OV_RESULT_ID.OUT_OF_SYNC, OV_RESULT_ID.IN_SYNC)),
   ),
   onVolume('P_OV_RESULT_ID', (peerDevice, { sector, size, result }) =>
-    verifyResult(peerDevice, sector, size, result === OV_RESULT.OUT_OF_SYNC),
+    verifyResult(peerDevice, sector, size, verdictOf(result, OV_RESULT.OUT_OF_SYNC, OV_RESULT.IN_SYNC)),
   ),
   onVolume('P_BITMAP', (peerDevice, packet) => orError(receiveBitmapPiece(peerDevice, packet), peerDevice)),
   onVolume('P_COMPRESSED_BITMAP', (peerDevice, packet) =>

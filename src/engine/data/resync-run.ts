@@ -83,6 +83,8 @@ export class ResyncRun {
   pausedMilliseconds = 0;
   pausedSince: number | undefined;
   readonly marks: ProgressMarks;
+  /** Sectors that others had read and written on this disk at the last look. */
+  othersBefore = 0;
 
   // --- target
   nextBit = 0;

@@ -25,6 +25,8 @@ import { awaitsFlush } from './flush-requests';
 const TICK = 100;
 /** Blocks of 4 KiB in the largest request. */
 const MAX_BLOCKS = 256;
+/** Sectors between two looks from which on the disk counts as in use by others. */
+const OTHER_SECTORS = 64;
 const ACTIVE_WRITES = IntervalKind.AppWrite | IntervalKind.PeerWrite;
 
 class Tick implements TimerWaiter {
@@ -76,14 +78,21 @@ function sectorBudget(run: ResyncRun, now: number): number {
   run.lastTickSectors = decision.request;
   return decision.request;
 }
-/** c-min-rate: application writes wait for the activity log and the resync is faster than it must be (12.4). */
+/**
+ * c-min-rate: others use the disk, or wait for the activity log, and the resync is faster than it must be (12.4). In
+ * whole seconds, at least one, as the kernel counts.
+ */
 function isThrottled(run: ResyncRun): boolean {
   const { device, options } = run.peerDevice;
-  if (options.cMinRate === 0 || device.backing?.activityLog.contended !== true) return false;
+  const { backing, io } = device;
+  if (options.cMinRate === 0 || backing === undefined) return false;
+  const others = io.readSectors + io.writtenSectors - io.resyncWrittenSectors;
+  if (!backing.activityLog.contended && others - run.othersBefore <= OTHER_SECTORS) return false;
+  run.othersBefore = others;
   const mark = run.marks.at(7);
-  const seconds = (device.resource.host.ports.scheduler.now() - mark.time) / 1000;
-  const left = device.backing.bitmap.count(run.peerDevice.bitmapSlot);
-  return seconds > 0 && ((mark.left - left) * 4) / seconds > options.cMinRate;
+  const seconds = Math.floor((device.resource.host.ports.scheduler.now() - mark.time) / 1000);
+  const left = backing.bitmap.count(run.peerDevice.bitmapSlot) - run.failed;
+  return ((mark.left - left) * 4) / Math.max(1, seconds) > options.cMinRate;
 }
 
 function requestBlocks(run: ResyncRun, backing: BackingDevice, budget: number): void {
@@ -310,6 +319,7 @@ class ResyncWrite implements Interval {
     const batch = new DiskBatch((error) => this.written(error));
     for (const part of parts) {
       this.device.io.writtenSectors += part.sectors;
+      this.device.io.resyncWrittenSectors += part.sectors;
       const at = (part.sector - sector) * 512;
       const data = this.data.subarray(at, at + part.sectors * 512);
       this.backing.dataDisk.write(part.sector * 512, data, false, batch.add());

@@ -17,6 +17,13 @@ import { RequestTable } from './write-request';
 const BLOCK_SECTORS = 8;
 const TICK = 100;
 
+export type Verdict = 'skip' | 'same' | 'different';
+/** In sectors. */
+interface Block {
+  readonly sector: number;
+  readonly sectors: number;
+}
+
 class VerifyBlock implements Interval {
   readonly intervalKind = IntervalKind.Verify;
   serial = 0;
@@ -75,6 +82,9 @@ export class VerifyRun implements TimerWaiter {
   private lastTick: number;
   private timer: TimerHandle | undefined;
   private ended = false;
+  /** Findings that the peer has not told us yet. */
+  private owed = 0;
+  private onAllTold: (() => void) | undefined;
   private readonly outOfSync: Finding;
   private readonly tooBusy: Finding;
 
@@ -209,13 +219,13 @@ export class VerifyRun implements TimerWaiter {
     this.checkEnd();
   }
 
-  private result(block: VerifyBlock, verdict: 'skip' | 'same' | 'different'): void {
+  private result(block: VerifyBlock, verdict: Verdict): void {
     this.take(block);
     this.tell(block, verdict);
     this.count(block, verdict);
     if (!this.checkEnd() && this.inFlight === 0) this.schedule(0);
   }
-  private count(block: VerifyBlock, verdict: 'skip' | 'same' | 'different'): void {
+  private count(block: Block, verdict: Verdict): void {
     const { peerDevice } = this;
     this.left--;
     if (verdict === 'different') {
@@ -229,7 +239,7 @@ export class VerifyRun implements TimerWaiter {
       this.tooBusy.add(block.sector, block.sectors);
     } else this.tooBusy.flush();
   }
-  private tell(block: VerifyBlock, verdict: 'skip' | 'same' | 'different'): void {
+  private tell(block: VerifyBlock, verdict: Verdict): void {
     const { peerDevice } = this;
     const { connection, device } = peerDevice;
     const common = {
@@ -262,6 +272,39 @@ export class VerifyRun implements TimerWaiter {
   private finish(): void {
     const { peerDevice } = this;
     const { resource, device } = peerDevice;
+    this.report();
+    if (this.position >= device.size) this.position = 0;
+    changeState(resource, { hard: true, verbose: true, tag: 'resync-finished' }, () => {
+      peerDevice.next.repl = ReplicationState.Established;
+    });
+  }
+
+  // --- the other side: the peer asks, and tells what it found
+
+  peerAsked(): void {
+    this.owed++;
+  }
+  peerFound(sector: number, sectors: number, verdict: Verdict): void {
+    if (this.ended) return;
+    this.owed--;
+    this.position = sector + sectors;
+    this.count({ sector, sectors }, verdict);
+    if (this.owed === 0) this.onAllTold?.();
+  }
+  /** The peer's state says that it is done; what it found last may still be on its way, in the other stream. */
+  peerFinished(done: () => void): void {
+    if (this.ended) return;
+    this.onAllTold = () => {
+      this.report();
+      done();
+    };
+    if (this.owed === 0) this.onAllTold();
+  }
+
+  /** What was found, in words; and the helper is told. */
+  private report(): void {
+    const { peerDevice } = this;
+    const { resource, device } = peerDevice;
     this.ended = true;
     this.outOfSync.flush();
     this.tooBusy.flush();
@@ -278,9 +321,5 @@ export class VerifyRun implements TimerWaiter {
       logLine(peerDevice, 'alert', `Online verify found ${bits} 4k blocks out of sync!`);
       resource.host.peerActions.runHelper('out-of-sync', peerDevice);
     }
-    if (this.position >= device.size) this.position = 0;
-    changeState(resource, { hard: true, verbose: true, tag: 'resync-finished' }, () => {
-      peerDevice.next.repl = ReplicationState.Established;
-    });
   }
 }

@@ -41,8 +41,10 @@ function peersByMetadata(node: DeviceChange, side: Side, lost: NodeMask): Quorum
   const peers: QuorumPeer[] = [];
   for (let id = 0; id < MAX_NODES; id++) {
     const flags = slots[id]?.flags ?? 0;
-    if (id === device.resource.nodeId || (flags & KNOWN_NODE) === 0) continue;
+    if (id === device.resource.nodeId) continue;
     const peer = node.peers.find((candidate) => candidate.peerDevice.peerNodeId === id);
+    // A node without a disk has no slot, and is a tiebreaker all the same.
+    if (peer === undefined && (flags & KNOWN_NODE) === 0) continue;
     peers.push(peer ? configuredPeer(peer, side, flags, lost) : unconfiguredPeer(flags, id, lost));
   }
   return peers;
