@@ -2,10 +2,10 @@
 import { ErrorCode } from '../../control/contract/codes';
 import { PeerFlag } from '../../metadata/superblock-flags';
 import { type AttachFailure } from '../data/open-backing';
-import { type Device, wantsBitmap } from '../objects';
+import { type Device, type PeerDevice, wantsBitmap } from '../objects';
 
-/** Every configured peer that wants a bitmap gets a slot, kept or new. */
-export function allocateBitmapSlots(device: Device): AttachFailure | undefined {
+/** Every configured peer that wants a bitmap gets a slot, kept or new; or only `one` of them. */
+export function allocateBitmapSlots(device: Device, one?: PeerDevice): AttachFailure | undefined {
   const { backing } = device;
   if (backing === undefined) return undefined;
   const { superblock } = backing;
@@ -17,7 +17,7 @@ export function allocateBitmapSlots(device: Device): AttachFailure | undefined {
     };
   }
   const used = new Set(superblock.peers.map((slot) => slot.bitmapIndex).filter((index) => index >= 0));
-  const wanting = device.peerDevices.filter((peer) => wantsBitmap(peer)).reverse();
+  const wanting = (one ? [one] : device.peerDevices).filter((peer) => wantsBitmap(peer)).reverse();
   const missing = wanting.filter((peer) => (superblock.peers[peer.peerNodeId]?.bitmapIndex ?? -1) < 0);
   const available = superblock.bmMaxPeers - used.size;
   if (missing.length > available) {

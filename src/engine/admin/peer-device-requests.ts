@@ -8,12 +8,17 @@ import {
   type PauseOrResumeSync,
   type Verify,
 } from '../../control/contract/requests';
+import { PeerFlag } from '../../metadata/superblock-flags';
 import { peerDeviceOptions } from '../apply-options';
 import { type Host } from '../host';
+import { type PeerDevice } from '../objects';
+import { type PeerDeviceOptions } from '../options';
+import { logLine } from '../state/object-log';
 import { afterDeferred, changeState } from '../state/transaction';
 import { changeClusterWide } from '../twopc/coordinator';
 import { changeWord } from '../twopc/change-words';
 import { type Answer, findPeerDevice, OK, refuse } from './answer';
+import { allocateBitmapSlots } from './bitmap-slots';
 import { startResync } from './minor-requests';
 
 export function changePeerDeviceOptions(host: Host, request: ChangePeerDeviceOptions, answer: Answer): void {
@@ -22,21 +27,44 @@ export function changePeerDeviceOptions(host: Host, request: ChangePeerDeviceOpt
   const peerDevice = lookup.found;
   const base = request.setDefaults ? undefined : peerDevice.options;
   const options = peerDeviceOptions(request.options, base);
-  if (options.bitmap !== peerDevice.options.bitmap && peerDevice.device.backing !== undefined) {
-    const both = peerDevice.now.pdsk !== DiskState.Diskless && peerDevice.now.pdsk !== DiskState.DUnknown;
-    if (!options.bitmap && both) {
-      return answer(refuse(ErrorCode.InvalidRequest, 'Can not drop the bitmap when both sides have a disk'));
-    }
-    if (options.bitmap) {
-      return answer(
-        refuse(ErrorCode.InvalidRequest, 'detach and attach again to give this peer a bitmap slot'),
-      );
-    }
-  }
+  const refusal = changeBitmap(peerDevice, options);
+  if (refusal !== undefined) return answer(refuse(refusal.code, refusal.info));
   peerDevice.options = options;
   host.dataActions.resyncOptionsChanged(peerDevice);
   answer(OK);
 }
+
+/** A peer becomes, or no longer is, one that is meant to have no disk: it gives up or gets a slot (engine.md 9.7). */
+function changeBitmap(peerDevice: PeerDevice, options: PeerDeviceOptions): Refusal | undefined {
+  const { device, now } = peerDevice;
+  const { backing } = device;
+  if (options.bitmap === peerDevice.options.bitmap || backing === undefined) return undefined;
+  const slot = backing.superblock.peers[peerDevice.peerNodeId];
+  if (!options.bitmap) {
+    if (now.pdsk !== DiskState.Diskless && now.pdsk !== DiskState.DUnknown) return invalid(BOTH_HAVE_DISKS);
+    peerDevice.bitmapSlot = -1;
+    if (slot === undefined || slot.bitmapIndex < 0) return undefined;
+    slot.bitmapIndex = -1;
+    slot.flags = (slot.flags & ~PeerFlag.HAVE_BITMAP) >>> 0;
+  } else {
+    const before = peerDevice.options;
+    peerDevice.options = options;
+    if (allocateBitmapSlots(device, peerDevice) !== undefined) {
+      peerDevice.options = before;
+      return invalid('No bitmap slot available in meta-data');
+    }
+    const text = `Former intentional diskless peer got bitmap slot ${peerDevice.bitmapSlot}`;
+    logLine(peerDevice, 'info', text);
+  }
+  backing.markDirty();
+  return undefined;
+}
+const BOTH_HAVE_DISKS = 'Can not drop the bitmap when both sides have a disk';
+interface Refusal {
+  readonly code: number;
+  readonly info: string;
+}
+const invalid = (info: string): Refusal => ({ code: ErrorCode.InvalidRequest, info });
 
 export function invalidateRemote(host: Host, request: InvalidateRemote, answer: Answer): void {
   const lookup = findPeerDevice(host, request.resource, request.peerNodeId, request.volume);

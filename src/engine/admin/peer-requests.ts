@@ -207,9 +207,9 @@ export function connect(host: Host, request: Connect, answer: Answer): void {
   if (request.discardMyData && resource.now.role === Role.Primary) {
     return answer(refuse(ErrorCode.DiscardImpossible));
   }
-  for (const device of resource.devices) {
+  for (const peerDevice of connection.peerDevices) {
     // Peers that came after the disk have no slot yet.
-    const failure = allocateBitmapSlots(device);
+    const failure = allocateBitmapSlots(peerDevice.device, peerDevice);
     if (failure !== undefined) return answer(refusal(failure));
   }
   connection.discardMyData = request.discardMyData;

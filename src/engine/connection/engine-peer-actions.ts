@@ -27,7 +27,7 @@ import { type HandlerTable } from './packet-handler';
 import { Receiver } from './receiver';
 import { afterLoss, primaryCameBack } from './reconcile';
 import { runHelper } from './run-helper';
-import { evaluateFencing } from './fencing';
+import { evaluateFencing, fenceAll } from './fencing';
 
 export class EnginePeerActions implements PeerActions {
   private receiver: Receiver | undefined;
@@ -89,6 +89,9 @@ export class EnginePeerActions implements PeerActions {
     connection.link.sendData({ type: 'P_DAGTAG', volume: NO_VOLUME, dagtag });
   }
 
+  fencePeers(resource: Resource, tag: string, done: (all: boolean) => void): void {
+    fenceAll(resource, tag, done);
+  }
   checkPeers(resource: Resource, done: () => void): void {
     const peers = resource.connections.filter(
       (connection) => connection.now.cstate === ConnectionState.Connected,

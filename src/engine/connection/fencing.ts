@@ -1,6 +1,6 @@
 /** The fence-peer helper and what its exit code means (engine.md 13.2). */
 import { ConnectionState, DiskState, Role } from '../../control/contract/states';
-import { type Connection } from '../objects';
+import { type Connection, type Resource } from '../objects';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 import { runHelper } from './run-helper';
@@ -22,6 +22,22 @@ export function evaluateFencing(connection: Connection): void {
   if (options.fencing === 'dont-care' || resource.now.role !== Role.Primary) return;
   if (highestPeerDisk(connection) < DiskState.DUnknown) return;
   fencePeer(connection, 'outdate-async', () => undefined);
+}
+
+/** Before a promotion (engine.md 8.1): the peers that stand in its way, one after the other. */
+export function fenceAll(resource: Resource, tag: string, done: (all: boolean) => void): void {
+  const waiting = resource.connections.filter(
+    (connection) =>
+      connection.options.fencing !== 'dont-care' &&
+      connection.now.cstate < ConnectionState.Connected &&
+      highestPeerDisk(connection) > DiskState.Outdated,
+  );
+  const next = (all: boolean): void => {
+    const connection = waiting.shift();
+    if (connection === undefined) return done(all);
+    fencePeer(connection, tag, (fenced) => next(all && fenced));
+  };
+  next(true);
 }
 
 /** `done(true)`: the peer's disks are at most Outdated. */

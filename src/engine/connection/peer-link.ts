@@ -183,14 +183,15 @@ export class PeerLink {
   /** Lets what is queued leave, then closes; used when the peer is to read the last packet. */
   closeGently(): void {
     this.generation++;
-    this.data?.end();
+    // The control stream first: to the peer the loss of that one is a network failure, which is what it is told.
     this.control?.end();
+    this.data?.end();
     this.forget();
   }
   close(): void {
     this.generation++;
-    this.data?.destroy();
     this.control?.destroy();
+    this.data?.destroy();
     this.forget();
   }
   cancelTimers(): void {

@@ -41,6 +41,7 @@ export function setRole(
 class RoleChange {
   private tries = 0;
   private waitedForPrimary = false;
+  private fenced = false;
   private readonly forced: Forced = { localUpToDate: false, outdatePeers: false, ignoreOpeners: false };
 
   constructor(
@@ -115,6 +116,7 @@ class RoleChange {
     if (isSuccess(code)) return this.succeeded(code, infoTexts);
     const { force } = this.options;
     const { forced } = this;
+    if (code === StateCode.PrimaryNop && !this.fenced && this.role === Role.Primary) return this.fence();
     const again = this.tries < MAX_ATTEMPTS;
     if (force && again) {
       if (code === StateCode.NoUpToDateDisk && !forced.localUpToDate) {
@@ -141,6 +143,18 @@ class RoleChange {
     }
     const held = code === StateCode.DeviceInUse && this.role === Role.Secondary;
     this.done(code, held ? [...infoTexts, ...openerTexts(this.resource)] : infoTexts);
+  }
+
+  private fence(): void {
+    const { resource, options, forced } = this;
+    this.fenced = true;
+    resource.host.peerActions.fencePeers(resource, options.tag, (all) => {
+      if (!all && options.force) {
+        logLine(resource, 'warning', 'Forced into split brain situation!');
+        forced.localUpToDate = true;
+      }
+      this.attempt();
+    });
   }
 
   private succeeded(code: number, infoTexts: readonly string[]): void {

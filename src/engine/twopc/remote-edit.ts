@@ -127,6 +127,10 @@ function reachableAfter(resource: Resource): NodeMask {
   return mask;
 }
 
+/** Who leaves says Outdated for all volumes: that means nothing to those that are worse or have no disk. */
+const outdatedOr = (word: number, disk: DiskState): DiskState =>
+  word === DiskState.Outdated && disk < DiskState.Outdated ? disk : asDiskState(word);
+
 /** A change of our direct neighbour: role, disk, connection, replication. */
 function editNeighbour(edit: RemoteEdit, connection: Connection): void {
   const { word, packet } = edit;
@@ -141,10 +145,8 @@ function editNeighbour(edit: RemoteEdit, connection: Connection): void {
   const disk = changedField(word, 'disk');
   const peerDisk = changedField(word, 'peerDisk');
   for (const peerDevice of volumes) {
-    // Who leaves says Outdated for all our volumes: that means nothing to those that are worse or have no disk.
-    const pointless = disk === DiskState.Outdated && peerDevice.device.next.disk < DiskState.Outdated;
-    if (disk !== undefined && !pointless) peerDevice.device.next.disk = asDiskState(disk);
-    if (peerDisk !== undefined) peerDevice.next.pdsk = asDiskState(peerDisk);
+    if (disk !== undefined) peerDevice.device.next.disk = outdatedOr(disk, peerDevice.device.next.disk);
+    if (peerDisk !== undefined) peerDevice.next.pdsk = outdatedOr(peerDisk, peerDevice.next.pdsk);
     if (conn !== undefined && packet.volume !== NO_VOLUME) peerDevice.next.repl = asReplicationState(conn);
   }
 }

@@ -26,7 +26,6 @@ const environment = (): NodeJS.ProcessEnv => ({
   UDRBD_BLOCK_DEVICES: 'yes',
   UDRBD_KERNEL_LOG: '/dev/kmsg',
   UDRBD_MODULE_PARAMETERS: PARAMETERS,
-  UDRBD_DEBUG_DIR: DEBUG_DIRECTORY,
 });
 
 function program(name: string, ...args: readonly string[]): Promise<Answer> {
@@ -44,7 +43,9 @@ export async function loadModule(parameters: readonly string[]): Promise<void> {
     fs.writeFileSync(path.join(PARAMETERS, name), value);
   }
   fs.mkdirSync(path.dirname(VERSION_FILE), { recursive: true });
-  fs.writeFileSync(VERSION_FILE, versionText());
+  const version = versionText();
+  fs.writeFileSync(VERSION_FILE, version);
+  fs.writeFileSync(path.join(DEBUG_DIRECTORY, 'version'), version);
 }
 
 function versionText(): string {
@@ -59,6 +60,7 @@ export async function unloadModule(): Promise<void> {
   const pid = Number(readText(path.join(RUN_DIRECTORY, 'drbdd.pid')));
   if (pid > 0) await end(pid);
   fs.rmSync(VERSION_FILE, { force: true });
+  fs.rmSync(path.join(DEBUG_DIRECTORY, 'version'), { force: true });
 }
 
 async function end(pid: number): Promise<void> {

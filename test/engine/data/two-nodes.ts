@@ -135,6 +135,7 @@ export class Node {
       giveUpConnection: nothing,
       resumeReading: nothing,
       checkPeers: (_resource, done) => soon(done),
+      fencePeers: (_resource, _tag, done) => soon(() => done(true)),
       pingPeer: (_connection, done) => soon(done),
       failConnection: nothing,
       beginHandshake: nothing,

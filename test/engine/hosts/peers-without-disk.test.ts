@@ -1,0 +1,77 @@
+/** A peer that is meant to have no disk: leaving it, its vote as a tiebreaker, and becoming one with a disk. */
+import { DiskState, Role } from '../../../src/control/contract/states';
+import { type World } from '../../../src/simulation/world/world';
+import { TestHost, twoHosts } from './two-hosts';
+
+const QUORUM = { quorum: 'majority', 'on-no-quorum': 'io-error' };
+const toNode = (peerNodeId: number) => ({ resource: 'r0', peerNodeId }) as const;
+
+function bitmapOption(host: TestHost, peerNodeId: number, bitmap: boolean): number {
+  const options = { bitmap };
+  const on = { ...toNode(peerNodeId), volume: 0, setDefaults: true };
+  return host.request({ command: 'peer-device-options', ...on, options }).code;
+}
+/** As `up` does, but without a disk. */
+function upDiskless(host: TestHost, peers: readonly TestHost[], resource: object = {}): void {
+  const r0 = { resource: 'r0' };
+  host.must({ command: 'new-resource', ...r0, nodeId: host.nodeId, options: resource });
+  host.must({ command: 'new-minor', ...r0, minor: 0, volume: 0, options: { diskless: true } });
+  for (const peer of peers) {
+    const on = { ...r0, peerNodeId: peer.nodeId };
+    host.must({ command: 'new-peer', ...on, options: { _name: peer.name } });
+    host.must({
+      command: 'new-path',
+      ...on,
+      local: { family: 'ipv4', host: host.address, port: 7788 },
+      remote: { family: 'ipv4', host: peer.address, port: 7788 },
+    });
+  }
+  for (const peer of peers) host.connect(peer);
+}
+/** Two hosts with a disk in sync, a third without one; all connected, with quorum. */
+function threeHosts(seed: number): { world: World; a: TestHost; b: TestHost; c: TestHost } {
+  const { world, a, b } = twoHosts(seed);
+  const c = new TestHost(world, 'charlie', 2, '10.0.0.3');
+  c.start();
+  a.up([b, c], {}, QUORUM);
+  b.up([a, c], {}, QUORUM);
+  for (const host of [a, b]) expect(bitmapOption(host, 2, false)).toBeLessThanOrEqual(101);
+  upDiskless(c, [a, b], QUORUM);
+  world.run(15_000);
+  a.primary(true);
+  if (!world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)) throw new Error('not in sync');
+  world.run(1000);
+  return { world, a, b, c };
+}
+const quorum = (host: TestHost): boolean | undefined => host.engine.minors.get(0)?.now.quorum;
+
+test('a Primary lets it go, and it may go from a Primary', () => {
+  const { a, c } = threeHosts(51);
+  a.must({ command: 'disconnect', ...toNode(2), force: false });
+  a.connect(c);
+  expect(c.request({ command: 'down', resource: 'r0' }).code).toBe(101);
+});
+
+test('it keeps the quorum of two that have lost each other', () => {
+  const { world, a, b } = threeHosts(52);
+  a.secondary();
+  world.run(1000);
+  a.must({ command: 'disconnect', ...toNode(1), force: false });
+  world.run(1000);
+  expect(quorum(a)).toBe(true);
+  expect(quorum(b)).toBe(true);
+  expect(b.kernelLog()).toContain('using tiebreaker logic to keep');
+});
+
+test('it gets a bitmap slot when it is to have a disk, while ours is attached', () => {
+  const { a } = threeHosts(53);
+  const peer = a.engine.minors.get(0)?.peerDeviceOf(2);
+  expect(peer?.bitmapSlot).toBe(-1);
+  expect(bitmapOption(a, 2, true)).toBeLessThanOrEqual(101);
+  expect(peer?.bitmapSlot).toBeGreaterThanOrEqual(0);
+  expect(a.kernelLog()).toContain('Former intentional diskless peer got bitmap slot');
+  expect(bitmapOption(a, 2, false)).toBeLessThanOrEqual(101);
+  expect(peer?.bitmapSlot).toBe(-1);
+  expect(a.engine.resources.get('r0')?.now.role).toBe(Role.Primary);
+  expect(a.disk).toBe(DiskState.UpToDate);
+});
