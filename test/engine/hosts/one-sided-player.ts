@@ -285,7 +285,7 @@ class OneSidedPlayer implements Replay, Network {
     }
     // The engine looks whether the streams crossed, then it says its features.
     const data = this.streams.get(`${peer} data`);
-    const patience = this.world.now() + 4000;
+    const patience = this.world.now() + 9000;
     while (data !== undefined && !data.spoken && !data.ended && this.world.step(patience));
   }
   private engineSaid(peer: string, kind: Stream, packet: Packet): void {

@@ -45,6 +45,11 @@ const lateParameters: Allowed = {
   packet: /^U \d (P_TWOPC_PREPARE|P_SYNC_PARAM89|P_SIZES|P_UUIDS110|P_STATE) /,
 };
 
+const lateEpoch: Allowed = {
+  why: 'the epoch of a write is closed although the connection is about to be dropped',
+  packet: /^U 1 P_BARRIER /,
+};
+
 interface Run {
   readonly run: string;
   readonly node: string;
@@ -74,6 +79,7 @@ const runs: readonly Run[] = [
   { run: '11-resize-two-volumes', node: 'b', least: 63, of: 64, inOrder: 55, allowed: [secondVolume] },
   { run: '12-authentication-mismatch', node: 'a', least: 51, of: 51, inOrder: 46, allowed: [lateParameters] },
   { run: '12-authentication-mismatch', node: 'b', least: 44, of: 44, inOrder: 40 },
+  { run: '13-two-primaries', node: 'a', least: 52, of: 52, inOrder: 46, allowed: [lateEpoch] },
 ];
 
 test.each(runs)('recording $run, the engine as $node', ({ run, node, least, of, inOrder, allowed = [] }) => {
