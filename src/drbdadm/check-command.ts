@@ -40,27 +40,44 @@ function jsonReport(findings: Findings): string {
   return `${JSON.stringify(list, null, 2)}\n`;
 }
 
+/** 1-based columns of a range that ends on the line where it starts. */
+function columns(diagnostic: Diagnostic, source: string | undefined): object {
+  const { range } = diagnostic;
+  if (range === undefined || source === undefined || range.start > source.length) return {};
+  const lineStart = source.lastIndexOf('\n', range.start - 1) + 1;
+  const startColumn = range.start - lineStart + 1;
+  if (source.slice(range.start, range.end).includes('\n')) return { startColumn };
+  return { startColumn, endColumn: Math.max(startColumn, range.end - lineStart + 1) };
+}
+
+/** A file name as a URI, relative if it is. Names are byte strings. */
+function fileUri(name: string): string {
+  const escaped = Array.from(name, (character) =>
+    /[\w./~-]/.test(character) ? character : `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  ).join('');
+  return name.startsWith('/') ? `file://${escaped}` : escaped;
+}
+
 function sarifReport(findings: Findings): string {
-  const results = findings.diagnostics.map((diagnostic) => ({
-    ruleId: diagnostic.id,
-    level: diagnostic.severity,
-    message: { text: message(diagnostic) },
-    locations:
-      diagnostic.file === undefined
-        ? []
-        : [
-            {
-              physicalLocation: {
-                artifactLocation: { uri: diagnostic.file },
-                ...(diagnostic.line > 0 ? { region: { startLine: diagnostic.line } } : {}),
-              },
-            },
-          ],
-  }));
-  const rules = [...new Set(findings.diagnostics.map((diagnostic) => diagnostic.id))].map((id) => ({ id }));
+  const ruleIds = [...new Set(findings.diagnostics.map((diagnostic) => diagnostic.id))];
+  const results = findings.diagnostics.map((diagnostic) => {
+    const { file, line } = diagnostic;
+    const result = {
+      ruleId: diagnostic.id,
+      ruleIndex: ruleIds.indexOf(diagnostic.id),
+      level: diagnostic.severity,
+      message: { text: message(diagnostic) },
+    };
+    if (file === undefined) return result;
+    const region = { startLine: line, ...columns(diagnostic, findings.sources.get(file)) };
+    const place = { artifactLocation: { uri: fileUri(file) }, ...(line > 0 ? { region } : {}) };
+    return { ...result, locations: [{ physicalLocation: place }] };
+  });
+  const rules = ruleIds.map((id) => ({ id }));
   const tool = { driver: { name: 'drbdadm check', rules } };
   const schema = 'https://json.schemastore.org/sarif-2.1.0.json';
-  return `${JSON.stringify({ $schema: schema, version: '2.1.0', runs: [{ tool, results }] }, null, 2)}\n`;
+  const run = { tool, results };
+  return `${JSON.stringify({ $schema: schema, version: '2.1.0', runs: [run] }, null, 2)}\n`;
 }
 
 export function checkReport(findings: Findings, format: CheckFormat): string {

@@ -38,7 +38,7 @@ function reviewQuorum(resource: Resource): readonly Diagnostic[] {
 
 function reviewConnection(resource: Resource, connection: Connection): readonly Diagnostic[] {
   const net = connection.netOptions;
-  const found: Diagnostic[] = [];
+  const found: Diagnostic[] = [...reviewConditions(net)];
   const secret = setting(net, 'shared-secret');
   const digest = setting(net, 'cram-hmac-alg');
   if (secret !== undefined && secret.value.length < 16)
@@ -95,6 +95,63 @@ function reviewFencing(resource: Resource): readonly Diagnostic[] {
   ];
 }
 
+/** Options of a connection that do something only when another one is set so. */
+const conditions: ReadonlyMap<string, { readonly on: string; readonly isSet: (value: string) => boolean }> =
+  new Map([
+    ['congestion-fill', { on: 'on-congestion', isSet: (value) => value !== 'block' }],
+    ['congestion-extents', { on: 'on-congestion', isSet: (value) => value !== 'block' }],
+    ['csums-after-crash-only', { on: 'csums-alg', isSet: (value) => value !== '' }],
+    ['tls-keyring', { on: 'tls', isSet: (value) => value === 'yes' }],
+    ['tls-privkey', { on: 'tls', isSet: (value) => value === 'yes' }],
+    ['tls-certificate', { on: 'tls', isSet: (value) => value === 'yes' }],
+    ['on-no-quorum', { on: 'quorum', isSet: (value) => value !== 'off' }],
+    ['quorum-minimum-redundancy', { on: 'quorum', isSet: (value) => value !== 'off' }],
+  ]);
+
+function unreachable(origin: Origin, what: string, why: string): Diagnostic {
+  return warning('unreachable-option', origin, `${what} has no effect: ${why}`);
+}
+
+function reviewConditions(options: OptionList): readonly Diagnostic[] {
+  return options.flatMap((option) => {
+    const condition = conditions.get(option.name);
+    const value = condition === undefined ? undefined : setting(options, condition.on)?.value;
+    if (condition === undefined || (value !== undefined && condition.isSet(value))) return [];
+    return [unreachable(option.origin, option.name, `${condition.on} is not set so that it would matter`)];
+  });
+}
+
+/** What is read and handed to no command. */
+function reviewUnused(resource: Resource): readonly Diagnostic[] {
+  const ofHosts = resource.hosts.flatMap((host) =>
+    host.options.map((option) =>
+      unreachable(
+        option.origin,
+        option.name,
+        'options of a host section are not used, those of the resource are',
+      ),
+    ),
+  );
+  const tiebreakers = resource.volumes
+    .filter((volume) => volume.tiebreaker !== undefined)
+    .map((volume) =>
+      unreachable(
+        volume.deviceOrigin ?? resource.origin,
+        'tiebreaker',
+        'it counts only in the volume of a host section',
+      ),
+    );
+  const diskless = resource.hosts.flatMap((host) =>
+    host.volumes
+      .filter((volume) => volume.disk === undefined || volume.disk === 'none')
+      .flatMap((volume) => volume.diskOptions.filter((option) => !option.inherited))
+      .map((option) =>
+        unreachable(option.origin, option.name, `the volume has no disk on ${host.names.join(' ')}`),
+      ),
+  );
+  return [...ofHosts, ...tiebreakers, ...diskless];
+}
+
 function reviewDisks(resource: Resource): readonly Diagnostic[] {
   if (diskfulHosts(resource) > 0 || resource.hosts.length === 0) return [];
   return [warning('no-disk', resource.origin, `resource ${resource.name} has no disk on any host`)];
@@ -106,6 +163,8 @@ export function reviewConfiguration(config: Config): readonly Diagnostic[] {
     ...reviewDisks(resource),
     ...reviewQuorum(resource),
     ...reviewFencing(resource),
+    ...reviewUnused(resource),
+    ...reviewConditions(resource.options.resource),
     ...resource.connections.flatMap((connection) => reviewConnection(resource, connection)),
   ]);
   const seen = new Set<string>();

@@ -26,6 +26,8 @@ describe('forms of 8.3 and 8.4', () => {
       'legacy-become-primary-on',
       'options { auto-promote yes; }',
     ],
+    ['disk { rate 10M; }', 'legacy-disk', 'disk { resync-rate 10M; }'],
+    ['disk { after r9; }', 'legacy-disk', 'disk { resync-after r9; }'],
     ['handlers { outdate-peer "/x y"; }', 'legacy-outdate-peer', 'fence-peer "/x y";'],
   ])('%s is accepted and shows the modern line', (legacy, id, modern) => {
     const result = load(`resource r0 { ${legacy} ${hosts} }`);
@@ -37,18 +39,21 @@ describe('forms of 8.3 and 8.4', () => {
     expect(result.diagnostics[0]?.text).toContain(modern);
   });
 
-  test.each(['net { unplug-watermark 128; }', 'disk { max-bio-bvecs 1; }', 'disk { no-use-bmbv; }'])(
-    '%s has no effect any more and is dropped with a warning',
-    (legacy) => {
-      const result = load(`resource r0 { ${legacy} ${hosts} }`);
-      expect(result.config.valid).toBe(true);
-      expect(result.diagnostics.map(({ id, severity }) => [id, severity])).toEqual([
-        ['legacy-dropped', 'warning'],
-      ]);
-      expect(result.config.resources[0]?.options.net).toEqual([]);
-      expect(result.config.resources[0]?.options.disk).toEqual([]);
-    },
-  );
+  test.each([
+    'net { unplug-watermark 128; }',
+    'disk { max-bio-bvecs 1; }',
+    'disk { no-use-bmbv; }',
+    'syncer { delay-probe-volume 3; }',
+    'syncer { throttle-threshold 3; }',
+  ])('%s has no effect any more and is dropped with a warning', (legacy) => {
+    const result = load(`resource r0 { ${legacy} ${hosts} }`);
+    expect(result.config.valid).toBe(true);
+    expect(result.diagnostics.map(({ id, severity }) => [id, severity])).toEqual([
+      ['legacy-dropped', 'warning'],
+    ]);
+    expect(result.config.resources[0]?.options.net).toEqual([]);
+    expect(result.config.resources[0]?.options.disk).toEqual([]);
+  });
 
   test('ignore-on takes the resource away from that host only', () => {
     const text = `resource r0 { ignore-on alpha; ${hosts} }`;

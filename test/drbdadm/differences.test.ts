@@ -106,3 +106,83 @@ test('a resource given up after a failure is told once, not on every pass', asyn
   expect(new Set(told).size).toBe(told.length);
   expect(answer.exit).toBe(0);
 });
+
+test.each([
+  [
+    'an address without host section',
+    plain.replace(hosts, `${hosts} connection { address 10.0.0.9:1; address 10.0.0.8:1; }`),
+  ],
+  ['_unknown with an unknown name', plain.replace('device', 'options { _unknown bogus; } device')],
+  [
+    'size at two levels',
+    `common { disk { size 1G; } } ${plain.replace('disk /dev/a;', 'disk /dev/a; volume 0 { disk { size 2G; } }')}`,
+  ],
+])('inputs that crash the reference are errors: %s', async (_what, text) => {
+  const answer = await drbdadm('alpha', ['-c', configured(text), '-d', 'up', 'all']);
+  expect(answer).toMatchObject({ exit: 10, stdout: '' });
+  expect(answer.stderr).not.toBe('');
+});
+
+test('a resource name may hold conversions of printf', async () => {
+  const file = configured(plain.replace('resource r0', 'resource "r%s%n"'));
+  expect(await drbdadm('alpha', ['-c', file, '-d', 'down', 'all'])).toEqual({
+    exit: 0,
+    stdout: 'drbdsetup down r%s%n\n',
+    stderr: '',
+  });
+});
+
+test('help explains more than the reference, behind its text; a complaint comes last', async () => {
+  const all = await drbdadm('alpha', []);
+  expect(all.stdout).toMatch(
+    /^\nUSAGE: [^]*\nGIT-hash: .*\n\nCOMMANDS FOR CONFIGURATIONS:\n[^]*\n\nNo command specified\n$/,
+  );
+  const bin = path.join(__dirname, '../../bin');
+  const one = await drbdadm('alpha', ['help', 'attach'], {}, { ownDirectory: bin });
+  expect(one.exit).toBe(0);
+  expect(one.stdout).toMatch(
+    /\nGIT-hash: .*\n\nattach: attach the configured disks[^]*\n  --size .*\n {6}[A-Z]/,
+  );
+  for (const words of [
+    ['help', 'migrate'],
+    ['migrate', '--help'],
+  ])
+    expect((await drbdadm('alpha', words)).stdout).toContain('migrate [--write] [FILE...]');
+});
+
+test('nobody is told about the installation, whatever usage-count says', async () => {
+  for (const usage of [
+    '',
+    'global { usage-count ask; disable-ip-verification; }',
+    'global { usage-count yes; }',
+  ]) {
+    const file = path.join(directory, 'drbd.conf');
+    fs.writeFileSync(file, `${usage}\n${plain}`);
+    const answer = await drbdadm('alpha', ['-c', file, 'sh-nop'], {}, { terminal: true });
+    expect(answer).toEqual({ exit: 0, stdout: '', stderr: '' });
+  }
+});
+
+test('the registry of configurations is in the run directory; handlers find their file by it', async () => {
+  const set = path.join(directory, 'drbdsetup');
+  fs.writeFileSync(set, '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+  const file = configured(`common { handlers { split-brain "echo $DRBD_CONF $DRBD_RESOURCE"; } }\n${plain}`);
+  const run = path.join(directory, 'run');
+  const environment = { UDRBD_RUN_DIR: run, PATH: '/usr/bin:/bin' };
+  const up = ['-c', file, '-s', set, '-m', '/bin/true', 'up', 'r0'];
+  expect(await drbdadm('alpha', up, environment)).toMatchObject({ exit: 0 });
+  const links = ['drbd-minor-0.conf', 'drbd-resource-r0.conf'];
+  expect(fs.readdirSync(run).sort()).toEqual(links);
+  expect(links.map((name) => fs.readlinkSync(path.join(run, name)))).toEqual([
+    fs.realpathSync(file),
+    fs.realpathSync(file),
+  ]);
+  for (const name of ['r0', 'minor-0']) {
+    const answer = await drbdadm('alpha', ['-d', 'split-brain', name], environment);
+    expect(answer).toMatchObject({ exit: 0, stderr: '' });
+    expect(answer.stdout).toContain('echo');
+  }
+  expect((await drbdadm('alpha', ['-d', 'split-brain', 'r9'], environment)).stderr).toContain(
+    "Don't know which config file belongs to resource r9, trying default ones...",
+  );
+});

@@ -71,6 +71,9 @@ describe('check', () => {
     ['fencing-without-handler', 'protocol C;', 'protocol C; fencing resource-only;'],
     ['quorum-without-tiebreaker', 'common {', 'common { options { quorum majority; }'],
     ['no-disk', 'disk /dev/a;', 'disk none;'],
+    ['unreachable-option', 'on alpha {', 'on alpha { options { auto-promote no; }'],
+    ['unreachable-option', 'protocol C;', 'protocol C; congestion-fill 1M;'],
+    ['unreachable-option', 'common {', 'common { options { on-no-quorum io-error; }'],
   ])('a reviewer warns: %s', async (id, from, to) => {
     const answer = await check(written(good.replace(from, to)), '--format', 'json');
     expect(answer.exit).toBe(0);
@@ -89,7 +92,14 @@ describe('check', () => {
       {
         ruleId: 'unknown-option',
         level: 'error',
-        locations: [{ physicalLocation: { artifactLocation: { uri: file }, region: { startLine: 2 } } }],
+        locations: [
+          {
+            physicalLocation: {
+              artifactLocation: { uri: `file://${file}` },
+              region: { startLine: 2, startColumn: 16, endColumn: 23 },
+            },
+          },
+        ],
       },
     ]);
   });

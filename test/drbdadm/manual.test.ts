@@ -26,6 +26,22 @@ test('every warning of check is documented', () => {
   expect(ids.filter((id) => !page.includes(`\\fB${id}\\fR`))).toEqual([]);
 });
 
+test('every id of an error is documented', () => {
+  const folder = path.join(root, 'src/config');
+  const files = fs
+    .readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'));
+  const call =
+    /(?:report\.(?:error|warn|fatal|complain)|stop|invalid)\(\s*(?:report,\s*|reading,\s*)?'([a-z-]+)'/g;
+  const ids = files.flatMap((name) =>
+    [...fs.readFileSync(path.join(folder, name), 'utf8').matchAll(call)].map(([, id]) => id ?? ''),
+  );
+  expect(new Set(ids).size).toBeGreaterThanOrEqual(40);
+  // Legacy forms are one entry; the remark on includes belongs to -v, not to check.
+  const others = ids.filter((id) => !id.startsWith('legacy-') && id !== 'include-empty');
+  expect(others.filter((id) => !page.includes(`\\fB${id}\\fR`))).toEqual([]);
+});
+
 test.each(['drbdadm.8', 'drbd.conf.5'])('groff has nothing to say about %s', (name) => {
   const groff = spawnSync('groff', ['-man', '-ww', '-z', '-Tutf8', path.join(root, 'man', name)], {
     encoding: 'utf8',
