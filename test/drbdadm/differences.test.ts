@@ -141,7 +141,7 @@ test('help explains more than the reference, behind its text; a complaint comes 
   const one = await drbdadm('alpha', ['help', 'attach'], {}, { ownDirectory: bin });
   expect(one.exit).toBe(0);
   expect(one.stdout).toMatch(
-    /\nGIT-hash: .*\n\nattach: attach the configured disks[^]*\n  --size .*\n {6}[A-Z]/,
+    /\nGIT-hash: .*\n\nattach: attach the configured disks[^]*\n {2}--size .*\n {6}[A-Z]/,
   );
   for (const words of [
     ['help', 'migrate'],
