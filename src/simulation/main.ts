@@ -12,7 +12,8 @@ const usage = `usage: simulate [--seed N | --from N --seeds K] [--hosts H] [--st
   --seeds K   how many (default 100)
   --hosts H   hosts in the cluster (default 2)
   --steps S   random deeds a run (default 300)
-  --mix M     full (default), or basic: without rare commands and failing disks
+  --mix M     full (default); basic: without rare commands and failing disks; wide: also options and invalidated peers
+  --first     end with the first run that fails
   --shrink    look for few steps that still fail
   --only LIST only these steps, as --shrink printed them
 `;
@@ -37,6 +38,7 @@ interface Command {
   readonly only: ReadonlySet<number> | undefined;
   readonly trace: boolean;
   readonly shrinks: boolean;
+  readonly onlyFirst: boolean;
 }
 function readNumber(text: string | undefined, otherwise: number, lowest: number): number {
   if (text === undefined) return otherwise;
@@ -59,11 +61,12 @@ function readCommand(args: readonly string[]): Command {
       only: text,
       trace: { type: 'boolean' },
       shrink: { type: 'boolean' },
+      first: { type: 'boolean' },
     },
   });
   const single = values.seed !== undefined;
   const mix = values.mix ?? 'full';
-  if (mix !== 'full' && mix !== 'basic') throw new Error(`no such mix: ${mix}`);
+  if (mix !== 'full' && mix !== 'basic' && mix !== 'wide') throw new Error(`no such mix: ${mix}`);
   const only = values.only?.split(',').map((step) => readNumber(step, 0, 0));
   return {
     from: readNumber(values.seed ?? values.from, 1, 0),
@@ -74,6 +77,7 @@ function readCommand(args: readonly string[]): Command {
     only: only === undefined ? undefined : new Set(only),
     trace: values.trace === true,
     shrinks: values.shrink === true,
+    onlyFirst: values.first === true,
   };
 }
 
@@ -112,6 +116,7 @@ function simulate(command: Command): boolean {
     print(`seed ${seed} FAILED: ${result.failure}\n`);
     const replay = `npm run simulate -- --seed ${seed} --hosts ${hosts} --steps ${steps} --mix ${mix}`;
     print(`  replay: ${replay} --trace\n`);
+    if (command.onlyFirst) break;
     if (!command.shrinks) continue;
     const shrunk = shrink({ seed, hosts, steps, mix }, drbdEngine);
     if (shrunk === undefined) continue;
@@ -120,7 +125,7 @@ function simulate(command: Command): boolean {
   }
   print(`${total.lines().join('\n')}\n`);
   print(`median ${median(times).toFixed(1)} ms a run\n`);
-  print(`${command.seeds - failed.length} passed, ${failed.length} failed\n`);
+  print(`${times.length - failed.length} passed, ${failed.length} failed\n`);
   return failed.length === 0;
 }
 

@@ -29,6 +29,7 @@ import { announceDagtag, drainConnection, markPeerWritesOutOfSync } from './rece
 import { recomputeWriteOrdering } from './receive-epochs';
 import { persistSize } from './persist-size';
 import { announceNeighbour } from './peers-in-sync';
+import { resendRequests } from './resend-writes';
 import { resyncProgress } from './resync-progress';
 import { finishResyncAsSource } from './resync-end';
 import { beginResync, initialiseResync } from './resync-start';
@@ -42,7 +43,6 @@ import {
   hasWritesInLog,
   loseRequests,
   markUnackedOutOfSync,
-  resendRequests,
 } from './write-path';
 
 const bitmapOf = (device: Device) => device.backing?.bitmap;

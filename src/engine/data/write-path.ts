@@ -168,7 +168,7 @@ function smallestEpochSize(resource: Resource): number {
   return size;
 }
 
-function sendToPeer(peerDevice: PeerDevice, request: WriteRequest): void {
+export function sendToPeer(peerDevice: PeerDevice, request: WriteRequest): void {
   const { connection } = peerDevice;
   const bit = bitOf(connection.peerNodeId);
   const flags = writeFlags(peerDevice, request);
@@ -401,7 +401,8 @@ export function stableConfirmed(
   }
   return true;
 }
-function stableOnPeer(connection: Connection, request: WriteRequest): void {
+/** The peer has it and will keep it. */
+export function stableOnPeer(connection: Connection, request: WriteRequest): void {
   const bit = bitOf(connection.peerNodeId);
   request.barrierMask &= ~bit;
   if (request.pendingMask & bit) {
@@ -451,26 +452,6 @@ export function connectionLost(connection: Connection): void {
   }
   io.openEpochWrites = 0;
   io.openEpoch = -1;
-}
-
-/** Sends again what the peer has not acknowledged; what it has counts as durable there. */
-export function resendRequests(connection: Connection): void {
-  const { io } = connection;
-  const bit = bitOf(connection.peerNodeId);
-  const kept = io.sentWrites.all();
-  io.sentWrites.clear();
-  io.appInFlight = 0;
-  for (const request of kept) {
-    const peerDevice = request.device.peerDeviceOf(connection.peerNodeId);
-    if ((request.pendingMask & bit) === 0 || peerDevice === undefined) stableOnPeer(connection, request);
-    else {
-      peerDevice.io.pending--;
-      request.pendingMask &= ~bit;
-      request.sentMask &= ~bit;
-      sendToPeer(peerDevice, request);
-    }
-  }
-  if (io.openEpochWrites > 0 && io.openEpoch !== connection.resource.io.epoch) closeSentEpoch(connection);
 }
 
 /** Bits of every write that the peer has not made durable, before the bitmap is sent to it (engine.md 2.7 4e). */

@@ -7,6 +7,7 @@ import {
   diskPath,
   forcedDetachRequest,
   invalidateRequest,
+  optionRequests,
   peerDeviceRequest,
   resumeRequest,
   suspendRequest,
@@ -49,6 +50,41 @@ export class RareDeeds {
     this.cluster.positions.invalidated(node.name);
     node.run('invalidate', [invalidateRequest], () => undefined);
     return 'invalidate';
+  }
+  /** The same for the other side's data. */
+  invalidateRemote(): string | undefined {
+    const node = this.anyIdle();
+    if (node === undefined) return undefined;
+    const target = this.cluster
+      .peersOf(node)
+      .find((peer) => !peer.isPrimary && node.seesInSync(peer) && peer.seesInSync(node));
+    if (target === undefined) return undefined;
+    this.cluster.positions.invalidated(target.name);
+    node.run('invalidate-remote', [peerDeviceRequest('invalidate-remote', target)], () => undefined);
+    return 'invalidate-remote';
+  }
+  /** An operator plays with what may be changed at any time. */
+  changeOptions(): string | undefined {
+    const node = this.anyIdle();
+    if (node === undefined) return undefined;
+    const { random, cluster } = this;
+    const { settings } = cluster;
+    const changed = {
+      ...settings,
+      net: {
+        'max-epoch-size': random.pick([1, 4, 2048]),
+        'ping-int': random.between(1, 10),
+        'max-buffers': random.pick([32, 2048]),
+        'use-rle': random.chance(0.5),
+      },
+      disk: {
+        'read-balancing': random.pick(['prefer-local', 'round-robin', 'least-pending'] as const),
+      },
+      peerDevice: { 'resync-rate': random.pick([100, 20000]), 'c-plan-ahead': random.pick([0, 20]) },
+    };
+    const request = random.pick(optionRequests(changed, this.anyPeer(node)));
+    node.run('options', [request], () => undefined);
+    return request.command;
   }
   verify(): string | undefined {
     const node = this.anyIdle();

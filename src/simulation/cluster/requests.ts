@@ -79,3 +79,20 @@ export function peerDeviceRequest(
 ): ControlRequest {
   return { command, resource, peerNodeId: peer.nodeId, volume };
 }
+/** Options that may be changed at any time. */
+export function optionRequests(settings: ClusterSettings, peer: NodeAddress): ControlRequest[] {
+  const { nodeId: peerNodeId } = peer;
+  const changes = { setDefaults: false };
+  return [
+    { command: 'net-options', resource, peerNodeId, options: settings.net, ...changes },
+    { command: 'disk-options', minor, options: settings.disk, ...changes },
+    {
+      command: 'peer-device-options',
+      resource,
+      peerNodeId,
+      volume,
+      options: settings.peerDevice,
+      ...changes,
+    },
+  ];
+}

@@ -8,10 +8,11 @@ import { RareDeeds } from './rare-deeds';
 import { connectRequest, disconnectRequest, downRequest, roleRequest } from './requests';
 
 /**
- * `basic`: writes, roles, connections, crashes. `full`: also what operators rarely do and disks that fail. The basic
- * mix does not change any more, so that the seeds of found bugs keep their meaning.
+ * `basic`: writes, roles, connections, crashes. `full`: also what operators rarely do and disks that fail. `wide`: also
+ * changed options and invalidated peers. The first two do not change any more, so that the seeds of found bugs keep
+ * their meaning.
  */
-export type Mix = 'basic' | 'full';
+export type Mix = 'basic' | 'full' | 'wide';
 type Deed = () => string | undefined;
 
 /**
@@ -51,7 +52,8 @@ export class Workload {
       [3, () => this.connect()],
       [1, () => this.down()],
     ];
-    if (mix === 'full') this.deeds.push(...this.rareDeeds());
+    if (mix !== 'basic') this.deeds.push(...this.rareDeeds());
+    if (mix === 'wide') this.deeds.push(...this.widerDeeds());
     this.totalWeight = this.deeds.reduce((sum, [weight]) => sum + weight, 0);
   }
 
@@ -69,6 +71,14 @@ export class Workload {
       [0.5, () => rare().failingDisk()],
       [2, () => rare().mendDisk()],
       [0.5, () => rare().slowDisk()],
+    ];
+  }
+
+  private widerDeeds(): (readonly [weight: number, deed: Deed])[] {
+    const rare = (): RareDeeds => new RareDeeds(this.cluster, this.random);
+    return [
+      [1, () => rare().changeOptions()],
+      [0.5, () => rare().invalidateRemote()],
     ];
   }
 
