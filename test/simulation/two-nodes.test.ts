@@ -43,7 +43,11 @@ const foundBugs: readonly (readonly [seed: number, mix: 'basic' | 'full', bug: s
   [10236, 'full', 'after an interrupted bitmap exchange the next bitmap was ignored'],
   [155, 'full', 'a demotion hid that the failed disk of the Primary had the last writes'],
   [364, 'full', 'a detach was not told that the activity log had become idle and waited for ever'],
-  [513, 'full', 'writes that a restarted peer had acknowledged but not flushed counted as durable after a suspension'],
+  [
+    513,
+    'full',
+    'writes that a restarted peer had acknowledged but not flushed counted as durable after a suspension',
+  ],
   [640, 'full', 'a generation that could not be made was no longer owed'],
   [682, 'full', 'the old disk of a Primary counted as UpToDate because its peer went during the attach'],
   [777, 'full', 'a down that ended after the faults left its host down (the judge)'],
