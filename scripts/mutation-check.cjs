@@ -63,18 +63,6 @@ const mutations = [
     replace: 'return stale && device.minor < 0 ? undefined : backing;',
   },
   {
-    name: 'resync-over-a-newer-write',
-    file: 'data/resync-target.ts',
-    find: 'const parts = without({ sector, sectors }, this.request.overwritten);',
-    replace: 'const parts = without({ sector, sectors }, []);',
-  },
-  {
-    name: 'resync-ends-a-block-early',
-    file: 'data/resync-target.ts',
-    find: 'bitmap.clearRange(bitmapSlot, request.sector, request.sectors);',
-    replace: 'bitmap.clearRange(bitmapSlot, request.sector, request.sectors + 8);',
-  },
-  {
     name: 'bitmap-of-a-crash-ignored',
     file: 'data/backing-device.ts',
     find: 'bitmap.adoptLoadedWords();',

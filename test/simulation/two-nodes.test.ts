@@ -39,6 +39,7 @@ const foundBugs: readonly (readonly [seed: number, mix: 'basic' | 'full', bug: s
   [265, 'basic', 'a write in flight completed without the lost peer and without a new generation'],
   [43, 'full', 'a stale disk took the generation of a diskless Primary for its own'],
   [153, 'full', 'a disk was closed while a flush for a barrier was in flight'],
+  [5342, 'full', 'a write of a Primary without a disk was on its peer before the generation that it began'],
   [10179, 'full', 'the writes of a Primary without its disk were not remembered for that disk'],
   [10236, 'full', 'after an interrupted bitmap exchange the next bitmap was ignored'],
   [155, 'full', 'a demotion hid that the failed disk of the Primary had the last writes'],

@@ -74,6 +74,7 @@ export function receiveCurrentUuid(peerDevice: PeerDevice, uuid: bigint, weakNod
   if (primary && follows && peerDevice.now.repl >= ReplicationState.Established) {
     peerDevice.uuids ??= uuidsOfCurrent(uuid, weakNodes);
     receiveNewCurrent(peerDevice, uuid, weakNodes | nodeBit(peerDevice.peerNodeId));
+    waitForSuperblock(peerDevice);
     return;
   }
   const diskful =
@@ -86,6 +87,19 @@ export function receiveCurrentUuid(peerDevice: PeerDevice, uuid: bigint, weakNod
   if (connection.now.peerRole === Role.Unknown) device.outdateOnTwopcCommit = true;
   else if (twopc.remoteActive) twopc.remoteEndWaiters.push(() => outdate(device));
   else outdate(device);
+}
+/**
+ * The writes that follow are of the new generation, and nobody else has its identifier on disk: no such write may reach
+ * our disk before it.
+ */
+function waitForSuperblock({ device, connection }: PeerDevice): void {
+  const { link } = connection;
+  const { peerActions, dataActions } = device.resource.host;
+  const { generation } = link;
+  link.pauseData();
+  dataActions.syncMetadata(device, () => {
+    if (generation === link.generation) peerActions.resumeReading(connection);
+  });
 }
 function outdate(device: Device): void {
   changeState(device.resource, { tag: 'receive-current-uuid', hard: true }, () => {
