@@ -56,7 +56,8 @@ function tick(run: ResyncRun): void {
   const { backing } = device;
   if (!isRunning(run) || run.finishing || backing === undefined || bitmapSlot < 0) return;
   const now = device.resource.host.ports.scheduler.now();
-  run.marks.advance(now, backing.bitmap.count(bitmapSlot) - run.failed);
+  if (run.marks.advance(now, backing.bitmap.count(bitmapSlot) - run.failed))
+    device.resource.host.notices.peerDeviceChanged(peerDevice);
   const budget = sectorBudget(run, now);
   if (budget > 0 && connection.link.queuedDataBytes < connection.options.maxBuffers * 2048)
     requestBlocks(run, backing, budget);

@@ -135,7 +135,8 @@ export class VerifyRun implements TimerWaiter {
     this.wantedRate = decision.wantedRate;
     this.arrived = 0;
     this.lastTick = now;
-    this.marks.advance(now, this.left);
+    if (this.marks.advance(now, this.left))
+      this.peerDevice.resource.host.notices.peerDeviceChanged(this.peerDevice);
     for (let budget = decision.request; budget > 0 && this.position < this.stop; budget -= BLOCK_SECTORS)
       this.request();
     if (!this.checkEnd()) this.schedule(TICK);
