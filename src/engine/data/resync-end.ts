@@ -83,7 +83,7 @@ function finishAsTarget(run: ResyncRun): void {
       if (
         newDisk === DiskState.UpToDate &&
         other.next.repl === ReplicationState.PausedSyncT &&
-        !hasCrashedAsPrimary(other)
+        (!hasCrashedAsPrimary(other) || hasGoneOnFrom(peerDevice, other.uuids?.currentUuid))
       )
         other.next.repl = ReplicationState.Established;
       if (hasNode(older, other.peerNodeId) && !hasLeftBehind(other) && other.next.pdsk > DiskState.Outdated)
@@ -93,13 +93,18 @@ function finishAsTarget(run: ResyncRun): void {
   for (const other of sameData) device.resource.host.dataActions.clearSlot(device, other.bitmapSlot);
   afterEnd(run, clean);
 }
+
 /** The source is not in sync with this peer because the peer has gone on from the generation that we have reached. */
-function hasLeftBehind({ device, uuids }: PeerDevice): boolean {
-  const current = device.backing?.superblock.currentUuid;
-  if (uuids === undefined || current === undefined) return false;
-  const known = [...uuids.bitmapUuids, ...uuids.historyUuids];
+const hasLeftBehind = (peerDevice: PeerDevice): boolean =>
+  hasGoneOnFrom(peerDevice, peerDevice.device.backing?.superblock.currentUuid);
+
+/** The peer had this generation once, and has a later one now. */
+function hasGoneOnFrom({ uuids }: PeerDevice, generation: bigint | undefined): boolean {
+  if (uuids === undefined || generation === undefined) return false;
+  const former = [...uuids.bitmapUuids, ...uuids.historyUuids];
   return (
-    !sameUuid(uuids.currentUuid, current) && known.some((uuid) => uuid !== 0n && sameUuid(uuid, current))
+    !sameUuid(uuids.currentUuid, generation) &&
+    former.some((uuid) => uuid !== 0n && sameUuid(uuid, generation))
   );
 }
 
