@@ -20,6 +20,7 @@ const foundBugs: readonly (readonly [seed: number, bug: string])[] = [
   [23, 'a block that a newer write superseded was announced as in sync to a third host'],
   [36, 'a late acknowledgement cleared the bit of a newer write'],
   [177, 'the partial bitmap of an interrupted resync was copied for another host'],
+  [216, 'bits that told of the last writes of a crashed Primary were cleared by a bitmap of somebody else'],
   [227, 'the mark of a crashed Primary was gone before all peers were compared with it'],
   [231, 'no new generation began after a crash at the end of a resync'],
   [279, 'the missed-end flag of an attempt to connect that failed served for the next one'],

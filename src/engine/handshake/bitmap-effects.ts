@@ -1,5 +1,6 @@
 /** What a decided resync does to the bitmap before it starts (engine.md 5.9 step 12). */
 import { UUID_JUST_CREATED } from '../../metadata/superblock-flags';
+import { UUID_FLAG } from '../../wire/uuids110';
 import { type PeerDevice } from '../objects';
 import { isSync } from '../state/derived';
 import { logLine } from '../state/object-log';
@@ -44,10 +45,19 @@ export function prepareBitmap(
     }
     case 'clear-bitmap':
       logLine(peerDevice, 'info', `Resync source provides bitmap (node_id=${strategy.node})`);
-      dataActions.clearSlot(device, bitmapSlot);
+      if (!holdsOwnWritesOf(peerDevice, strategy.node)) dataActions.clearSlot(device, bitmapSlot);
       break;
   }
   dataActions.writeBitmap(device);
+}
+
+/**
+ * That node has crashed as Primary. Its last writes may be here, and the source knows nothing of them: only the bits
+ * that we have set for the source tell of them.
+ */
+function holdsOwnWritesOf({ device }: PeerDevice, node: number): boolean {
+  const uuids = device.peerDevices.find((other) => other.peerNodeId === node)?.uuids;
+  return uuids !== undefined && (uuids.flags & UUID_FLAG.CRASHED_PRIMARY) !== 0n;
 }
 
 function setBitmap(
