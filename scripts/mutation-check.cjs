@@ -69,12 +69,6 @@ const mutations = [
     replace: 'bitmap.adoptLoadedWords(); bitmap.clearAll(0);',
   },
   {
-    name: 'refused-flush-ignored',
-    file: 'data/disk-errors.ts',
-    find: 'error === Errno.EOPNOTSUPP || error === Errno.EINVAL;',
-    replace: 'error > 0;',
-  },
-  {
     name: 'detach-without-waiting',
     file: 'data/backing-device.ts',
     find: 'if (waiter === undefined || !this.isQuiet) return;',
