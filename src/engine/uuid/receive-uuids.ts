@@ -22,6 +22,7 @@ export type AfterUuids = 'nothing' | 'resync-after-unstable' | 'resync-diskless-
 export function receiveUuids(peerDevice: PeerDevice, received: PeerUuids): AfterUuids {
   const { device } = peerDevice;
   const { host } = device.resource;
+  if (crossedOurGeneration(peerDevice, received)) received.currentUuid = device.exposedUuid;
   peerDevice.uuids = received;
   peerDevice.uuidsReceived = true;
   // The transaction below consumes GOT_STABLE.
@@ -49,6 +50,18 @@ export function receiveUuids(peerDevice: PeerDevice, received: PeerUuids): After
   host.notices.peerDeviceChanged(peerDevice);
   if (has(UUID_FLAG.NEW_DATAGEN)) abortResyncFromWeakNodes(device, received.nodeMask);
   return followUp(peerDevice, flags);
+}
+
+/**
+ * Sent before the peer got the generation that we began without a disk: it counts as a holder of that (engine.md 4.4).
+ * Else we would expose the generation before again, and our old disk would pass for the data of now.
+ */
+function crossedOurGeneration({ device, now, uuids }: PeerDevice, received: PeerUuids): boolean {
+  const { exposedUuid, exposedUuidPredecessor } = device;
+  if (device.resource.now.role !== Role.Primary || device.now.disk === DiskState.UpToDate) return false;
+  if (now.repl < ReplicationState.Established || exposedUuidPredecessor === 0n) return false;
+  if (uuids === undefined || !sameUuid(uuids.currentUuid, exposedUuid)) return false;
+  return sameUuid(received.currentUuid, exposedUuidPredecessor);
 }
 
 /** Nodes that the peer has heard of exist, and may want a bitmap some day; we are one of them. */
