@@ -93,6 +93,11 @@ export class PeerRead implements Interval, DiskWaiter {
       return false;
     }
     if (backing === undefined) return true;
+    // The disk went while this waited for a write.
+    if (device.backing !== backing) {
+      this.conclude(true);
+      return true;
+    }
     this.data = new Uint8Array(this.sectors * 512);
     device.io.readSectors += this.sectors;
     backing.hold();
@@ -101,12 +106,17 @@ export class PeerRead implements Interval, DiskWaiter {
   }
 
   onDiskDone(error: number): void {
-    const { device, connection } = this.peerDevice;
+    const { device } = this.peerDevice;
     const failed = error !== 0 || this.backing?.aborted === true;
     if (failed) {
       this.backing?.setInAllSlots(this.sector, this.sectors);
       handleDiskError(device, 'drbd_endio_read_sec_final', 'data');
     }
+    this.conclude(failed);
+    this.backing?.release();
+  }
+  private conclude(failed: boolean): void {
+    const { connection } = this.peerDevice;
     if (this.life === connection.io.life && isConnected(connection)) {
       if (failed) this.refuse();
       else this.reply();
@@ -115,7 +125,6 @@ export class PeerRead implements Interval, DiskWaiter {
     if (this.peerDevice.io.repliesOut.get(this.sector) !== this) this.release();
     connection.io.activeDiskIo--;
     if (connection.io.activeDiskIo === 0) connection.io.idleWaiter?.();
-    this.backing?.release();
   }
   /**
    * The range may be written again: at once, or, if its data was sent, when the target has said that it is there. What
