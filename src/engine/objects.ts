@@ -178,6 +178,8 @@ export class Device {
   size = 0;
   exposedUuid = 0n;
   exposedUuidPredecessor = 0n;
+  /** A generation that nothing was written in, because its superblock could not be written: it may be there all the same. */
+  unwrittenGeneration: { readonly uuid: bigint; readonly predecessor: bigint } | undefined;
 
   // hidden flags, engine.md 1.4
   crashedPrimary = false;

@@ -60,6 +60,7 @@ const foundBugs: readonly (readonly [seed: number, mix: 'basic' | 'full', bug: s
   [1478, 'full', 'a source forgot blocks that an application write had kept the target from writing'],
   [200689, 'full', 'identifiers that crossed a generation begun without a disk brought the one before back'],
   [8096, 'full', 'a read that waited for a write was made on a disk that had gone'],
+  [8153, 'full', 'a disk with a generation that could not be written safely was refused for ever'],
   [100448, 'full', 'a refused flush was acknowledged as done'],
   [100471, 'full', 'a detach did not wait for writes that only this disk had'],
   [100683, 'full', 'as 364'],

@@ -66,6 +66,12 @@ export function mayBeUpToDate(node: DeviceChange, side: Side): boolean {
   return true;
 }
 
+/** The exposed data under the name that a failed write of the superblock was to give it. */
+function isUnwritten({ unwrittenGeneration, exposedUuid }: Device, uuid: bigint): boolean {
+  if (unwrittenGeneration === undefined) return false;
+  return sameUuid(unwrittenGeneration.uuid, uuid) && sameUuid(unwrittenGeneration.predecessor, exposedUuid);
+}
+
 /**
  * The disk of a Primary that went on without it, and now without any UpToDate disk: what was written in between is
  * not on it (engine.md 9.1, code 150).
@@ -74,7 +80,8 @@ export function holdsOlderData({ device, peers }: DeviceChange, side: Side): boo
   const { resource, exposedUuid, backing } = device;
   if (resource.now.role !== Role.Primary || exposedUuid === 0n || backing === undefined) return false;
   if (peers.some((peer) => peer[side].pdsk === DiskState.UpToDate)) return false;
-  return !sameUuid(exposedUuid, backing.superblock.currentUuid);
+  const { currentUuid } = backing.superblock;
+  return !sameUuid(exposedUuid, currentUuid) && !isUnwritten(device, currentUuid);
 }
 
 /** S-MD: the disk state that the meta-data alone allows. */

@@ -87,6 +87,7 @@ function rotateOnDisk(device: Device, weak: NodeMask, done: (outcome: Rotation) 
   if (wasDay0 || unsure) pushHistory(device, before.currentUuid);
   dataActions.syncMetadata(device, (error) => {
     if (error !== 0 && device.backing !== undefined) {
+      device.unwrittenGeneration = { uuid: superblock.currentUuid, predecessor: before.currentUuid };
       Object.assign(superblock, before);
       setExposedUuid(device, before.currentUuid);
       markDirty(device);
