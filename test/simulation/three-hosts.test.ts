@@ -32,6 +32,7 @@ const foundBugs: readonly (readonly [seed: number, bug: string])[] = [
   [1050, 'a resync that ended left the other ones at the generation it began with'],
   [1155, 'a paused resync kept its turn'],
   [1598, 'after a resync to a newer generation one from a crashed Primary of the old generation went on'],
+  [1860, 'an Outdated host took the name of a generation whose writes it did not get'],
 ];
 test.each(foundBugs)('seed %i: %s', (seed) => {
   const printed = simulate(3, seed);

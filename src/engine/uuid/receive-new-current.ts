@@ -28,6 +28,8 @@ export function receiveNewCurrent(peerDevice: PeerDevice, uuid: bigint, weak: No
     if (device.resource.now.role === Role.Secondary) setExposedUuid(device, uuid, true);
     return;
   }
+  // We do not get its writes: under its name nobody would see that they are missing here.
+  if (device.now.disk < DiskState.UpToDate && hasNode(weak, device.resource.nodeId)) return;
   const superblock = superblockOf(device);
   const previous = superblock.currentUuid;
   const got =
