@@ -116,13 +116,15 @@ kernel.test(
     const options = ['--quorum=majority', '--on-no-quorum=io-error'];
     await trio.ready(options);
     await trio.ours.setup('primary', 'r0');
-    await writeOurs([1]);
+    const client = await NbdClient.open(trio.ours.socket);
+    await client.write(4096, randomBytes(4096));
     for (const id of [1, 2]) await trio.kernel(id).link('down');
     await trio.untilStatus(0, /quorum:no/);
-    await expect(writeOurs([2])).rejects.toThrow('I/O error');
+    await expect(client.write(8192, randomBytes(4096))).rejects.toThrow('I/O error');
     for (const id of [1, 2]) await trio.kernel(id).link('up');
     await trio.untilAllUpToDate();
-    await writeOurs([3]);
+    await client.write(12288, randomBytes(4096));
+    await client.close();
     await trio.ours.setup('secondary', 'r0');
     expect(await trio.difference()).toBeUndefined();
   },
