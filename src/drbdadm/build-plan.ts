@@ -13,6 +13,7 @@ import { type Group, type Plan, type Step } from './plan';
 import { type Scope } from './scope';
 import {
   fitVolume,
+  refusedVolume,
   selectTarget,
   surveyArguments,
   type IgnoredConnections,
@@ -205,7 +206,14 @@ function planNamed(planner: Planner): void {
       if (outcome.exitCode === undefined) return undefined;
       // A dump shows what is there all the same.
       if (isDump(planner)) planner.groups.push({ steps: [complain(texts(outcome), 0)] });
-      else return { kind: 'end', lines: texts(outcome), code: outcome.exitCode };
+      else
+        return (
+          refusedVolume(line.command, argument, resource) ?? {
+            kind: 'end',
+            lines: texts(outcome),
+            code: outcome.exitCode,
+          }
+        );
       return undefined;
     });
     if (selection.kind === 'end') {

@@ -183,6 +183,23 @@ function withoutVolume({ argument, resource, connection }: Target): Target {
   return { argument, resource, ...(connection === undefined ? {} : { connection }) };
 }
 
+function wholeResourcesOnly({ name }: CommandDescription): Selection {
+  const line = `${name} operates on whole resources, but you specified a specific volume!`;
+  return { kind: 'end', lines: [line], code: 1 };
+}
+
+/** A volume named where none is allowed is refused before peers that are not complete. */
+export function refusedVolume(
+  command: CommandDescription,
+  argument: string,
+  resource: Resource,
+): Selection | undefined {
+  if (command.volumes !== 'refused' || !/\/\d+$/.test(argument)) return undefined;
+  return resource.me?.volumes.some(({ implicit }) => implicit) === true
+    ? undefined
+    : wholeResourcesOnly(command);
+}
+
 /**
  * Makes a target fit the command's idea of volumes: a named volume where none is allowed, a missing one where one
  * is needed. Implicit volumes are dropped or filled in silently.
@@ -191,8 +208,7 @@ export function fitVolume(command: CommandDescription, target: Target): Selectio
   const { volume, resource, argument } = target;
   if (command.volumes === 'refused' && volume !== undefined) {
     if (volume.implicit) return { kind: 'target', target: withoutVolume(target) };
-    const line = `${command.name} operates on whole resources, but you specified a specific volume!`;
-    return { kind: 'end', lines: [line], code: 1 };
+    return wholeResourcesOnly(command);
   }
   if (command.volumes === 'required' && volume === undefined) {
     const only = resource.me?.volumes[0];
