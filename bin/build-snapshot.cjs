@@ -13,7 +13,7 @@ const bundle = path.join(root, 'dist', 'drbdadm.cjs');
 const lock = path.join(cache, 'drbdadm.lock');
 const MINUTE = 60_000;
 /** A launcher that has just read the state may still start with a snapshot that was replaced. */
-const OLD_AFTER = 60 * MINUTE;
+const OLD_AFTER = MINUTE;
 
 /** A folder of this user alone. Not more than two are made: Node never ends making many where it may make none. */
 function prepare() {

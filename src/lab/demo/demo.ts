@@ -150,6 +150,8 @@ function showLogs(stage: Stage): void {
 
 /** Plays the whole walkthrough; the result is the exit code. */
 export async function runDemo(fd: number, terminal: boolean): Promise<number> {
+  // Nothing is left behind, a start-up snapshot neither.
+  process.env.UDRBD_SNAPSHOT = 'no';
   const narrator = new Narrator(fd, terminal && !process.env.NO_COLOR, terminal);
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'udrbd-demo-'));
   const original = fs.readFileSync(fixture('config', 'walkthrough.conf'), 'utf8');
