@@ -80,9 +80,6 @@ class PollInput {
   }
 }
 
-/** As the shell tells the end by SIGPIPE. */
-const BROKEN_PIPE = 141;
-
 /** Runs the stream until it ends; the result is the exit status. */
 function follow(invocation: Invocation, connection: ControlConnection): Promise<number> {
   const { io, context } = invocation;
@@ -126,7 +123,7 @@ function follow(invocation: Invocation, connection: ControlConnection): Promise<
         finish(gone ? 121 : 5);
       },
     };
-    const endWatch = live ? io.watchOutput?.(() => finish(BROKEN_PIPE)) : undefined;
+    const endWatch = live ? io.watchOutput?.(() => finish(0)) : undefined;
     start('initial');
   });
 }

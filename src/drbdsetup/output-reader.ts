@@ -1,28 +1,39 @@
 /*
  * What a program that rarely writes must look after itself: a pipe that nobody reads any more, signals.
  */
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import { errorCode } from '../control/channel/control-error';
 
-const LOOK_MS = 300;
+/** A command that is over by then needs no watch. */
+const START_MS = 300;
+/** Seconds after which the watch itself notices that this program is gone. */
+const INTERVAL = '0.3';
 
 /**
  * Calls back when the pipe on a descriptor has no reader any more; the result ends the watch. Without it a stream of
- * events would notice with its next line, which may never come. Only Linux tells; nothing else is ever called back.
+ * events would notice with its next line, which may never come. Node cannot poll a pipe that it only writes to, but
+ * tail(1) of the GNU coreutils does, and dies of it as any program. Where that is missing nothing is called back.
  */
 export function watchReader(descriptor: number, onGone: () => void): () => void {
-  const { O_WRONLY, O_NONBLOCK } = fs.constants;
   if (!isPipe(descriptor)) return () => undefined;
-  const timer = setInterval(() => {
-    try {
-      fs.closeSync(fs.openSync(`/proc/self/fd/${descriptor}`, O_WRONLY | O_NONBLOCK));
-    } catch (error) {
-      // What opening a FIFO for writing answers without a reader.
-      if (errorCode(error) === 'ENXIO') onGone();
-    }
-  }, LOOK_MS);
+  let end = (): void => undefined;
+  const timer = setTimeout(() => {
+    const words = ['-f', '-s', INTERVAL, '--pid', String(process.pid), '/dev/null'];
+    const tail = spawn('tail', words, { stdio: ['ignore', descriptor, 'ignore'] });
+    tail.unref();
+    tail.on('error', () => undefined);
+    tail.on('exit', (_, signal) => {
+      if (signal === 'SIGPIPE') onGone();
+    });
+    end = () => {
+      tail.removeAllListeners('exit').kill();
+    };
+  }, START_MS);
   timer.unref();
-  return () => clearInterval(timer);
+  return () => {
+    clearTimeout(timer);
+    end();
+  };
 }
 
 function isPipe(descriptor: number): boolean {

@@ -96,7 +96,9 @@ describe('the program drbdsetup', () => {
         timeout: 20_000,
       },
     );
-    expect([stdout.split('\n').length, stdout.split('\n')[1], status]).toEqual([3, '141', 0]);
+    // As the real one does: it looks after its pipe, and dies of it if it has a line to write just then.
+    expect(stdout).toMatch(/^exists .*\n(0|141)\n$/);
+    expect(status).toBe(0);
     expect(Date.now() - started).toBeLessThan(15_000);
   });
 
