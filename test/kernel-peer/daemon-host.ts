@@ -1,7 +1,9 @@
 /** One host of ours: a run directory, a disk file and the built programs. */
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { NbdClient } from '../../src/lab/nbd-client';
 
 const BIN = path.join(__dirname, '../../bin');
 
@@ -62,6 +64,12 @@ export class DaemonHost {
       '3',
     );
     if (status !== 0) throw new Error(`create-md: ${status} ${stderr}`);
+  }
+  /** Random bytes into each of these blocks of 4 KiB, `bytes` from its start, through the exported device. */
+  async write(blocks: readonly number[], bytes = 4096): Promise<void> {
+    const client = await NbdClient.open(this.socket);
+    for (const block of blocks) await client.write(block * 4096, randomBytes(bytes));
+    await client.close();
   }
   log(): string {
     const file = path.join(this.runDirectory, 'drbdd.log');

@@ -1,7 +1,5 @@
 /** Less usual things between a kernel DRBD 9 and us: discards, two Primaries, sizes, interrupted resyncs. */
-import { randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { NbdClient } from '../../src/lab/nbd-client';
 import { onKernel } from './kernel-host';
 import { Pair, until } from './pair';
 
@@ -14,11 +12,6 @@ afterAll(async () => {
   if (kernel.lab !== undefined) await pair.end();
 });
 
-async function writeOurs(blocks: readonly number[], bytes = 4096): Promise<void> {
-  const client = await NbdClient.open(pair.ours.socket);
-  for (const block of blocks) await client.write(block * 4096, randomBytes(bytes));
-  await client.close();
-}
 const uri = (): string => `nbd+unix:///?socket=${pair.ours.socket}`;
 
 kernel.test(
@@ -26,7 +19,7 @@ kernel.test(
   async () => {
     await pair.ready();
     await pair.ours.setup('primary', 'r0');
-    await writeOurs([0], 4 << 20);
+    await pair.ours.write([0], 4 << 20);
     execFileSync('qemu-io', ['-f', 'raw', uri(), '-c', 'discard 1M 1M', '-c', 'write -z 2M 512k']);
     await pair.ours.setup('secondary', 'r0');
     expect(await pair.difference()).toBeUndefined();
@@ -55,7 +48,7 @@ kernel.test(
       'for i in 1 2 3; do dd if=/dev/urandom of=/dev/drbd0 bs=4k seek=2048 count=400 oflag=direct 2>/dev/null; done',
     );
     for (let round = 0; round < 5; round++)
-      await writeOurs(Array.from({ length: 40 }, (_, index) => index * 50 + round));
+      await pair.ours.write(Array.from({ length: 40 }, (_, index) => index * 50 + round));
     await theirs;
     await pair.ours.setup('secondary', 'r0');
     await pair.kernel.sh('drbdsetup secondary r0');
@@ -138,11 +131,11 @@ kernel.test(
     for (const protocol of ['A', 'B', 'C']) {
       await pair.ours.setup('net-options', 'r0', '1', `--protocol=${protocol}`);
       await pair.kernel.sh(`drbdsetup net-options r0 0 --protocol=${protocol}`);
-      await writeOurs([1, 2, 3]);
+      await pair.ours.write([1, 2, 3]);
     }
     await pair.kernel.sh('drbdsetup net-options r0 0 --verify-alg=sha1');
     await pair.ours.setup('net-options', 'r0', '1', '--verify-alg=sha1', '--data-integrity-alg=sha1');
-    await writeOurs([4, 5, 6]);
+    await pair.ours.write([4, 5, 6]);
     await pair.ours.setup('secondary', 'r0');
     await pair.untilDisks('UpToDate', 'UpToDate');
     expect(await pair.difference()).toBeUndefined();
@@ -156,7 +149,7 @@ kernel.test(
     await pair.ready();
     await pair.ours.setup('primary', 'r0');
     await pair.kernel.freeze(true);
-    await writeOurs([1, 20, 300]);
+    await pair.ours.write([1, 20, 300]);
     await pair.kernel.freeze(false);
     await pair.untilDisks('UpToDate', 'UpToDate');
     await pair.ours.setup('secondary', 'r0');
@@ -171,7 +164,7 @@ kernel.test(
     await pair.ready({ net: ['--after-sb-0pri=discard-zero-changes'] });
     await pair.ours.setup('disconnect', 'r0', '1');
     await pair.ours.setup('primary', 'r0', '--force');
-    await writeOurs([10, 11]);
+    await pair.ours.write([10, 11]);
     await pair.ours.setup('secondary', 'r0');
     await pair.kernel.ask('drbdsetup disconnect r0 0');
     await pair.kernel.sh('drbdsetup primary r0 --force; drbdsetup secondary r0; drbdsetup connect r0 0');

@@ -13,11 +13,6 @@ afterAll(async () => {
   if (kernel.lab !== undefined) await pair.end();
 });
 
-async function writeOurs(on: Pair, blocks: readonly number[], bytes = 4096): Promise<void> {
-  const client = await NbdClient.open(on.ours.socket);
-  for (const block of blocks) await client.write(block * 4096, randomBytes(bytes));
-  await client.close();
-}
 const writeKernel = (on: Pair, seek: number, count: number, flags = 'oflag=direct'): Promise<string> =>
   on.kernel.sh(`dd if=/dev/urandom of=/dev/drbd0 bs=4k seek=${seek} count=${count} ${flags} 2>&1`);
 
@@ -27,8 +22,8 @@ for (const protocol of ['A', 'B', 'C'])
     async () => {
       await pair.ready({ net: [`--protocol=${protocol}`] });
       await pair.ours.setup('primary', 'r0');
-      await writeOurs(pair, [1, 5, 9, 200, 4000, 4085]);
-      await writeOurs(pair, [512], 1 << 20);
+      await pair.ours.write([1, 5, 9, 200, 4000, 4085]);
+      await pair.ours.write([512], 1 << 20);
       await pair.ours.setup('secondary', 'r0');
       expect(await pair.difference()).toBeUndefined();
       await pair.kernel.sh('drbdsetup primary r0');
@@ -54,7 +49,7 @@ kernel.test(
     await pair.kernel.sh('drbdsetup secondary r0');
     expect(await pair.difference()).toBeUndefined();
     await pair.ours.setup('primary', 'r0');
-    await writeOurs(pair, [3, 33, 333]);
+    await pair.ours.write([3, 33, 333]);
     await pair.ours.setup('secondary', 'r0');
     expect(await pair.difference()).toBeUndefined();
   },

@@ -13,11 +13,6 @@ afterAll(async () => {
   if (kernel.lab !== undefined) await pair.end();
 });
 
-async function writeOurs(on: Pair, blocks: readonly number[]): Promise<void> {
-  const client = await NbdClient.open(on.ours.socket);
-  for (const block of blocks) await client.write(block * 4096, randomBytes(4096));
-  await client.close();
-}
 const writeKernel = (on: Pair, seek: number, count: number): Promise<string> =>
   on.kernel.sh(`dd if=/dev/urandom of=/dev/drbd0 bs=4k seek=${seek} count=${count} oflag=direct 2>&1`);
 
@@ -28,7 +23,7 @@ for (const rle of ['yes', 'no'])
       await pair.ready({ net: [`--use-rle=${rle}`] });
       await pair.ours.setup('disconnect', 'r0', '1');
       await pair.ours.setup('primary', 'r0', '--force');
-      await writeOurs(pair, [0, 77, 78, 79, 2048, 4085]);
+      await pair.ours.write([0, 77, 78, 79, 2048, 4085]);
       await pair.ours.setup('connect', 'r0', '1');
       await pair.kernel.ask('drbdsetup connect r0 0');
       await pair.untilDisks('UpToDate', 'UpToDate');
@@ -162,7 +157,7 @@ kernel.test(
       await pair.ours.setup('disconnect', 'r0', '1');
       await pair.ours.setup('primary', 'r0', '--force');
       await pair.kernel.sh('drbdsetup primary r0 --force');
-      await writeOurs(pair, [10, 11]);
+      await pair.ours.write([10, 11]);
       await writeKernel(pair, 20, 2);
       await pair.ours.setup('secondary', 'r0');
       await pair.kernel.sh(
@@ -187,7 +182,7 @@ kernel.test(
     await pair.ready();
     await pair.ours.setup('primary', 'r0');
     await pair.kernel.link('down');
-    await writeOurs(pair, [1, 2, 3]);
+    await pair.ours.write([1, 2, 3]);
     await pair.kernel.link('up');
     await pair.untilDisks('UpToDate', 'UpToDate');
     await pair.ours.setup('secondary', 'r0');
@@ -202,11 +197,11 @@ kernel.test(
     await pair.ready();
     await pair.ours.setup('primary', 'r0');
     await pair.ours.setup('detach', '0');
-    await writeOurs(pair, [9, 90, 900]);
+    await pair.ours.write([9, 90, 900]);
     await pair.oursAttach();
     await pair.untilDisks('UpToDate', 'UpToDate');
     await pair.kernel.sh('drbdsetup detach 0');
-    await writeOurs(pair, [8, 80, 800]);
+    await pair.ours.write([8, 80, 800]);
     await pair.kernel.sh(
       'drbdmeta 0 v09 /dev/vda internal apply-al; drbdsetup attach 0 /dev/vda /dev/vda internal',
     );

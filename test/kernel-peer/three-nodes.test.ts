@@ -13,18 +13,12 @@ afterAll(async () => {
   if (kernel.lab !== undefined) await trio.end();
 });
 
-async function writeOurs(blocks: readonly number[]): Promise<void> {
-  const client = await NbdClient.open(trio.ours.socket);
-  for (const block of blocks) await client.write(block * 4096, randomBytes(4096));
-  await client.close();
-}
-
 kernel.test(
   'each in turn is Primary, all get what it writes',
   async () => {
     await trio.ready();
     await trio.ours.setup('primary', 'r0');
-    await writeOurs([1, 2, 300, 4085]);
+    await trio.ours.write([1, 2, 300, 4085]);
     await trio.ours.setup('secondary', 'r0');
     for (const id of [1, 2])
       await trio.kernel(id).sh(`drbdsetup primary r0
@@ -42,7 +36,7 @@ kernel.test(
     await trio.ready();
     await trio.ours.setup('primary', 'r0');
     await trio.kernel(1).sh('drbdsetup down r0');
-    await writeOurs([10, 20, 30]);
+    await trio.ours.write([10, 20, 30]);
     await trio.kernelUp(1);
     await trio.untilAllUpToDate();
     expect(await trio.difference()).toBeUndefined();
@@ -100,7 +94,7 @@ kernel.test(
     await writing;
     await trio.untilStatus(0, /disk:UpToDate[^]*node2 role:Secondary\s+peer-disk:UpToDate/);
     await trio.ours.setup('primary', 'r0');
-    await writeOurs([5, 55, 555]);
+    await trio.ours.write([5, 55, 555]);
     await trio.kernel(1).boot();
     await trio.kernelUp(1);
     await trio.untilAllUpToDate();
