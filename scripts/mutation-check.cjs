@@ -157,7 +157,9 @@ async function main() {
       if (found) console.log(`${mutation.name}: found by seed ${found.seed}: ${found.failure.slice(0, 110)}`);
       else {
         missed++;
-        console.log(`${mutation.name}: NOT FOUND in ${SEEDS} seeds or ${MINUTES} minutes, whichever ended first`);
+        console.log(
+          `${mutation.name}: NOT FOUND in ${SEEDS} seeds or ${MINUTES} minutes, whichever ended first`,
+        );
       }
     }
   };
