@@ -26,9 +26,10 @@ const MEMORY_FILE_SYSTEMS: readonly number[] = [0x01021994, 0x858458f6];
 
 let zeros: Uint8Array | undefined;
 
+/** A block device is not where its node is: /dev is a file system in memory, too. */
 function isInMemory(fd: number): boolean {
   try {
-    return MEMORY_FILE_SYSTEMS.includes(fs.statfsSync(`/proc/self/fd/${fd}`).type);
+    return fs.fstatSync(fd).isFile() && MEMORY_FILE_SYSTEMS.includes(fs.statfsSync(`/proc/self/fd/${fd}`).type);
   } catch {
     return false;
   }
