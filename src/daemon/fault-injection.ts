@@ -123,6 +123,9 @@ class FaultyDisk implements Disk {
   get canDiscard(): boolean {
     return this.disk.canDiscard;
   }
+  get discardGranularity(): number {
+    return this.disk.discardGranularity;
+  }
   read(offset: number, into: Uint8Array, waiter: DiskWaiter): void {
     if (!this.faults.fail(this.minor, this, offset, false, waiter)) this.disk.read(offset, into, waiter);
   }

@@ -29,7 +29,9 @@ let zeros: Uint8Array | undefined;
 /** A block device is not where its node is: /dev is a file system in memory, too. */
 function isInMemory(fd: number): boolean {
   try {
-    return fs.fstatSync(fd).isFile() && MEMORY_FILE_SYSTEMS.includes(fs.statfsSync(`/proc/self/fd/${fd}`).type);
+    return (
+      fs.fstatSync(fd).isFile() && MEMORY_FILE_SYSTEMS.includes(fs.statfsSync(`/proc/self/fd/${fd}`).type)
+    );
   } catch {
     return false;
   }
@@ -95,6 +97,9 @@ export class FileDisk implements Disk, RoundEnd {
   get canDiscard(): boolean {
     return this.holes.canDiscard;
   }
+  get discardGranularity(): number {
+    return this.holes.granularity;
+  }
   get discardZeroes(): boolean {
     return this.canDiscard && this.holes.discardZeroes;
   }
@@ -136,7 +141,8 @@ export class FileDisk implements Disk, RoundEnd {
 
   private ask(job: Job, offset: number, length: number): void {
     if (this.closed) throw new Error(`${this.path}: ${job.kind} after close`);
-    if (!(offset >= 0 && offset % this.blockSize === 0 && length % this.blockSize === 0))
+    // The page cache takes parts of larger sectors, too.
+    if (!(offset >= 0 && offset % 512 === 0 && length % 512 === 0))
       throw new Error(`${this.path}: ${job.kind} of ${length} bytes at ${offset} is not aligned`);
     this.inFlight++;
     if (offset + length > this.size) this.finish(job.waiter, Errno.EIO);

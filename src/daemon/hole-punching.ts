@@ -32,11 +32,12 @@ function argumentsOf(program: string, operation: RangeOperation, offset: number,
   return ['--force', ...(operation === 'discard' ? [] : ['--zeroout']), ...range];
 }
 
-function discardLimit(rdev: number): number {
+/** An attribute of a block device's queue, in bytes; 0 without it. */
+function queueLimit(rdev: number, name: string): number {
   const { major, minor } = deviceNumbers(rdev);
   for (const queue of ['queue', '../queue']) {
     try {
-      const file = `/sys/dev/block/${major}:${minor}/${queue}/discard_max_bytes`;
+      const file = `/sys/dev/block/${major}:${minor}/${queue}/${name}`;
       return Number(fs.readFileSync(file, 'latin1').trim());
     } catch {
       // A partition has no queue of its own.
@@ -60,25 +61,29 @@ export class HolePunching {
     private readonly fds: readonly number[],
     private readonly program: string,
     private readonly able: Set<RangeOperation>,
+    /** Bytes. */
+    readonly granularity: number,
   ) {}
 
   /** What can be done with the opened file or block device. */
   static of(fd: number, claimFd: number | undefined): HolePunching {
     const able = new Set<RangeOperation>();
     let program = 'fallocate';
+    let granularity = 512;
     try {
       const stat = fs.fstatSync(fd);
       if (stat.isBlockDevice()) {
         program = 'blkdiscard';
         able.add('punch').add('zero');
-        if (discardLimit(stat.rdev) > 0) able.add('discard');
+        if (queueLimit(stat.rdev, 'discard_max_bytes') > 0) able.add('discard');
+        granularity = Math.max(granularity, queueLimit(stat.rdev, 'discard_granularity'));
       } else if (PUNCHING.includes(fs.statfsSync(`/proc/self/fd/${fd}`).type))
         able.add('punch').add('zero').add('discard');
     } catch {
       able.clear();
     }
     if (findProgram(program) === undefined || claimFd === -1) able.clear();
-    return new HolePunching(claimFd === undefined ? [fd] : [fd, claimFd], program, able);
+    return new HolePunching(claimFd === undefined ? [fd] : [fd, claimFd], program, able, granularity);
   }
   get canDiscard(): boolean {
     return this.able.has('discard');

@@ -56,6 +56,7 @@ export function ownDeviceAt(file: string, own: OwnDevices): ExportedDevice | und
 class StackedDisk implements Disk {
   readonly discardZeroes = false;
   readonly canDiscard = true;
+  readonly discardGranularity = 512;
 
   constructor(
     readonly path: string,

@@ -71,13 +71,13 @@ export interface DiskWaiter {
   onDiskDone(error: ErrnoCode): void;
 }
 /**
- * An opened backing device or meta-data device. Offsets and lengths in bytes, multiples of `blockSize`.
+ * An opened backing device or meta-data device. Offsets and lengths in bytes, multiples of 512.
  * Buffers stay with the disk until its completion. Operations may complete in any order; a flush covers every
  * operation that had *completed* before the flush was asked for.
  */
 export interface Disk {
   readonly path: string;
-  /** 512 or 4096: unit of atomic and aligned access. */
+  /** 512 or 4096: what is written at once. */
   readonly blockSize: number;
   /** Bytes; the size when opened or when last looked at with `refreshSize`. */
   readonly size: number;
@@ -85,6 +85,8 @@ export interface Disk {
   readonly discardZeroes: boolean;
   /** True if the disk passes discards on at all. */
   readonly canDiscard: boolean;
+  /** Bytes; of a discard, only whole multiples of it that start at one are certain to be given back. */
+  readonly discardGranularity: number;
   read(offset: number, into: Uint8Array, waiter: DiskWaiter): void;
   /** With `fua` the bytes are on stable storage when the waiter is called. */
   write(offset: number, from: Uint8Array, fua: boolean, waiter: DiskWaiter): void;

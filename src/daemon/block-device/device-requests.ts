@@ -79,9 +79,8 @@ export class DeviceRequests implements FileServer {
     if (this.gone) return Errno.EIO;
     if (kind === 'flush') return 0;
     if (kind === 'punch' && !this.owner.canDiscard()) return Errno.EOPNOTSUPP;
-    const { size, blockSize } = this.device;
-    if (offset + length > size) return Errno.EIO;
-    return offset % blockSize === 0 && length % blockSize === 0 ? 0 : Errno.EINVAL;
+    if (offset + length > this.device.size) return Errno.EIO;
+    return offset % 512 === 0 && length % 512 === 0 ? 0 : Errno.EINVAL;
   }
   private start(opener: Opener, request: Transfer): void {
     const { kind, offset, length, data } = request;

@@ -2,11 +2,14 @@
 import { type BlockDevice } from './block-device';
 import { type DeviceNode } from './device-node';
 import { FuseSession, type FileServer } from './fuse-session';
-import { adoptFileSize, attachLoop, detachLoop } from './loop-device';
+import { adoptFileSize, attachLoop, detachLoop, setLoopBlockSize } from './loop-device';
 
 export class FuseBlockDevice implements BlockDevice {
   private session: FuseSession | undefined;
   private attached: number | undefined;
+  /** Bytes; of the loop device. */
+  private blockSize = 0;
+  private isEmpty = true;
 
   /** `file`: where the FUSE file is to be. */
   constructor(
@@ -23,7 +26,9 @@ export class FuseBlockDevice implements BlockDevice {
     if (objection !== undefined) throw new Error(objection);
     try {
       this.session = await FuseSession.mount(this.file, this.server);
-      this.attached = await attachLoop(this.file, this.server.blockSize);
+      this.blockSize = this.server.blockSize;
+      this.isEmpty = this.server.size === 0;
+      this.attached = await attachLoop(this.file, this.blockSize);
       await this.node.create(this.attached);
     } catch (error) {
       await this.stop().catch(() => undefined);
@@ -32,6 +37,12 @@ export class FuseBlockDevice implements BlockDevice {
   }
   async adoptSize(): Promise<void> {
     if (this.session === undefined || this.attached === undefined) return;
+    // Only now the disk's sectors are known; nobody uses what has no size.
+    if (this.isEmpty && this.server.blockSize !== this.blockSize) {
+      this.blockSize = this.server.blockSize;
+      await setLoopBlockSize(this.attached, this.blockSize);
+    }
+    this.isEmpty = this.server.size === 0;
     await this.session.announceSize();
     await adoptFileSize(this.attached);
   }

@@ -29,6 +29,9 @@ export async function attachLoop(file: string, blockSize: number): Promise<numbe
 /** Lets go of the file; a loop device in use does so when it is closed for the last time. */
 export const detachLoop = (loop: number): Promise<string> =>
   runProgram('losetup', ['-d', `/dev/loop${loop}`]);
+/** Changes the logical block size, bytes, of a loop device that nobody uses. */
+export const setLoopBlockSize = (loop: number, blockSize: number): Promise<string> =>
+  runProgram('losetup', ['--sector-size', String(blockSize), `/dev/loop${loop}`]);
 /** Makes the loop device as large as its file is now. */
 export const adoptFileSize = (loop: number): Promise<string> =>
   runProgram('losetup', ['-c', `/dev/loop${loop}`]);

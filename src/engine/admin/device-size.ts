@@ -2,6 +2,10 @@
 import { PeerFlag } from '../../metadata/superblock-flags';
 import { type Device, wantsBitmap } from '../objects';
 
+/** Bytes: what was configured, or the disk's sectors where they are larger. */
+export const logicalBlockSize = ({ options, backing }: Device): number =>
+  Math.max(options.blockSize, backing?.dataDisk.blockSize ?? 0);
+
 /** Smallest of the sizes that are known; 0 = none is. */
 const smallest = (sizes: readonly number[]): number => {
   const known = sizes.filter((size) => size > 0);

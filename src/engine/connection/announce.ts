@@ -4,6 +4,7 @@ import { DeviceFlag, PeerFlag } from '../../metadata/superblock-flags';
 import { FEATURE, LIMIT, NO_VOLUME } from '../../wire/features';
 import { packState, stateToWire } from '../../wire/state-word';
 import { packUuidLists, UUID_FLAG, UUID_NOT_IN_SYNC } from '../../wire/uuids110';
+import { logicalBlockSize } from '../admin/device-size';
 import { NO_NODES, type NodeMask } from '../node-mask';
 import { type Connection, type Device, type PeerDevice, type Resource } from '../objects';
 import { authoritativeNodes, combinedDependency, isStable, isSyncTarget, weakNodes } from '../state/derived';
@@ -44,7 +45,7 @@ export function sendSizes(peerDevice: PeerDevice, ddsFlags: number): void {
     limits: wsame
       ? {
           physicalBlockSize: blockSize,
-          logicalBlockSize: device.options.blockSize,
+          logicalBlockSize: logicalBlockSize(device),
           alignmentOffset: 0,
           ioMin: blockSize,
           ioOpt: 0,

@@ -2,6 +2,7 @@
 import { isSuccess, StateCode, stateCodeText } from '../../control/contract/codes';
 import { ConnectionState, DiskState, Role } from '../../control/contract/states';
 import { type ExportedDevice, type IoWaiter, type OpenerIdentity, type OpenWaiter } from '../application-io';
+import { logicalBlockSize } from '../admin/device-size';
 import { type Device, type Resource } from '../objects';
 import { Errno, type ErrnoCode } from '../ports';
 import { setRole } from '../roles/set-role';
@@ -49,7 +50,7 @@ export class DeviceExport implements ExportedDevice, OpenFileOwner {
     return this.device.size * 512;
   }
   get blockSize(): number {
-    return this.device.options.blockSize;
+    return logicalBlockSize(this.device);
   }
 
   open(identity: OpenerIdentity, write: boolean, nonBlocking: boolean, waiter: OpenWaiter): void {

@@ -1,6 +1,6 @@
 /** Writing to the local disk: writes, discards and zero-outs of the application and of peers (engine.md 10.11). */
 import { type Device } from '../objects';
-import { type DiskWaiter } from '../ports';
+import { type Disk, type DiskWaiter, type ErrnoCode } from '../ports';
 import { type BackingDevice } from './backing-device';
 import { type WriteOperation } from './write-request';
 
@@ -37,8 +37,8 @@ export function writeLocally(
 }
 
 /**
- * Every replica must read the same afterwards: a disk whose discards do not leave zeros discards the aligned middle
- * only if the option says that this is good enough, and zeroes the rest.
+ * Every replica must read the same afterwards: a disk whose discards are not known to leave zeros discards the aligned
+ * middle only if the option says that this is good enough, and zeroes the rest.
  */
 function discard(
   device: Device,
@@ -48,7 +48,39 @@ function discard(
   waiter: DiskWaiter,
 ): void {
   const disk = backing.dataDisk;
-  const aligned = device.diskOptions?.discardZeroesIfAligned ?? true;
+  const trusted = device.diskOptions?.discardZeroesIfAligned ?? true;
   if (disk.canDiscard && disk.discardZeroes) disk.discard(offset, length, waiter);
-  else disk.zeroOut(offset, length, disk.canDiscard && aligned, waiter);
+  else if (disk.canDiscard && trusted) discardAligned(disk, offset, offset + length, waiter);
+  else disk.zeroOut(offset, length, false, waiter);
+}
+
+/** From byte `offset` to byte `end`. */
+function discardAligned(disk: Disk, offset: number, end: number, waiter: DiskWaiter): void {
+  const { discardGranularity } = disk;
+  const first = Math.ceil(offset / discardGranularity) * discardGranularity;
+  const last = Math.floor(end / discardGranularity) * discardGranularity;
+  if (last <= first) {
+    disk.zeroOut(offset, end - offset, false, waiter);
+    return;
+  }
+  const parts = new AllDone(waiter);
+  disk.discard(first, last - first, parts.expect());
+  if (offset < first) disk.zeroOut(offset, first - offset, false, parts.expect());
+  if (last < end) disk.zeroOut(last, end - last, false, parts.expect());
+}
+
+/** Done when all parts are, with the first error. */
+class AllDone implements DiskWaiter {
+  private missing = 0;
+  private error: ErrnoCode = 0;
+  constructor(private readonly waiter: DiskWaiter) {}
+  /** Disks complete later, never within the call that starts an operation. */
+  expect(): this {
+    this.missing++;
+    return this;
+  }
+  onDiskDone(error: ErrnoCode): void {
+    if (this.error === 0) this.error = error;
+    if (--this.missing === 0) this.waiter.onDiskDone(this.error);
+  }
 }

@@ -54,6 +54,7 @@ class DiskOperation extends HostEvent {
 /** An opened simulated disk. Operations take effect when they complete, in any order. */
 export class SimulatedDisk implements Disk {
   readonly discardZeroes = true;
+  readonly discardGranularity = 512;
   readonly canDiscard = true;
   size: number;
   private readonly inFlight = new Set<DiskOperation>();

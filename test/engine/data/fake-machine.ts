@@ -81,6 +81,7 @@ export class FakeDisk implements Disk {
   readonly path: string;
   readonly blockSize = 512;
   discardZeroes = true;
+  discardGranularity = 512;
   canDiscard = true;
   /** What a reader sees. */
   readonly bytes: Uint8Array;

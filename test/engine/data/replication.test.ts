@@ -113,3 +113,23 @@ test('what the peer misses is in the bitmap, and a resync brings exactly that', 
     expect([a.protocolErrors, b.protocolErrors]).toEqual([[], []]);
   }
 });
+
+test('of a discard only the aligned middle is given to a disk whose discards may leave anything', () => {
+  const { clock, a } = pair(1);
+  a.disk.discardZeroes = false;
+  a.disk.discardGranularity = 65536;
+  const opener = a.open();
+  write(opener, 0, block(1, 262144));
+  clock.advance(500);
+  a.disk.trace.length = 0;
+  const result: { error: number | undefined } = { error: undefined };
+  opener.discard(4096, 200704, { onIoDone: (error) => void (result.error = error) });
+  clock.advance(500);
+  expect(result.error).toBe(0);
+  expect(a.disk.trace.filter(({ kind }) => kind === 'discard' || kind === 'zero')).toEqual([
+    { kind: 'discard', offset: 65536, length: 131072 },
+    { kind: 'zero', offset: 4096, length: 61440 },
+    { kind: 'zero', offset: 196608, length: 8192 },
+  ]);
+  expect(a.disk.bytes.subarray(4096, 204800).every((byte) => byte === 0)).toBe(true);
+});
