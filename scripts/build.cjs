@@ -2,6 +2,7 @@
 // One CommonJS bundle a program, run by bin/start.cjs; ESM-only packages also as files of their own, for jest (performance.md 1.3).
 const fs = require('node:fs');
 const path = require('node:path');
+const vm = require('node:vm');
 const esbuild = require('esbuild');
 const root = path.dirname(__dirname);
 const dist = path.join(root, 'dist');
@@ -50,6 +51,21 @@ const separateTools = {
     onResolve({ filter: /^\.\/in-process-tools$/ }, () => ({ path: './drbdadm-tools.cjs', external: true }));
   },
 };
+/** What `analyse-grammar.ts` finds out, as the bundles' constant (prepared-grammar.ts). */
+async function preparedGrammar() {
+  const { outputFiles } = await esbuild.build({
+    ...common,
+    entryPoints: ['src/language/analyse-grammar.ts'],
+    write: false,
+  });
+  const analysis = { exports: {} };
+  vm.runInThisContext(`(function (module, exports, require) {${outputFiles[0].text}\n})`)(
+    analysis,
+    analysis.exports,
+    require,
+  );
+  return JSON.stringify(analysis.exports.analyseGrammar());
+}
 const vendored = ['chevrotain', 'chalk', 'execa'];
 
 async function build() {
@@ -57,9 +73,11 @@ async function build() {
   fs.mkdirSync(path.join(dist, 'vendor'), { recursive: true });
   require('./generate-control-validators.cjs').generate();
   const present = Object.entries(programs).filter(([, entry]) => fs.existsSync(path.join(root, entry)));
+  const define = { ...common.define, __UDRBD_GRAMMAR__: await preparedGrammar() };
   const jobs = present.map(([name, entry]) =>
     esbuild.build({
       ...common,
+      define,
       entryPoints: [entry],
       outfile: `dist/${name}.cjs`,
       minifySyntax: true,
@@ -81,4 +99,7 @@ async function build() {
   await Promise.all(jobs);
   fs.writeFileSync(path.join(dist, '.built'), '');
 }
-build().catch(() => process.exit(1));
+build().catch((error) => {
+  process.stderr.write(`${error.stack}\n`);
+  process.exit(1);
+});

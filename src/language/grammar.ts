@@ -1,6 +1,7 @@
-import { type OrMethodOpts } from 'chevrotain';
+import { type OrMethodOpts, type Rule } from 'chevrotain';
 import { HostGrammar } from './host-grammar';
-import { formA, formB } from './section-grammar';
+import { install, preparedGrammar } from './prepared-grammar';
+import { formA, formB, type GrammarSettings } from './section-grammar';
 import {
   IgnoreOnWord,
   Integer,
@@ -64,9 +65,19 @@ const expectMeshItem = formB('hosts | net | }');
 
 /** The grammar of drbd.conf (config-language.md 4), which builds the tree as it goes. */
 export class ConfigGrammar extends HostGrammar {
-  constructor(validate = false) {
-    super(validate);
-    this.performSelfAnalysis();
+  private recorded: Record<string, Rule> | undefined;
+
+  /** `prepared` saves chevrotain's self analysis. */
+  constructor(settings: GrammarSettings = {}, prepared = preparedGrammar) {
+    super(settings);
+    if (prepared === 'none' || !install(this, prepared)) this.performSelfAnalysis();
+  }
+
+  /** The rules themselves, which chevrotain wants for the message of an error, are recorded when they are asked for. */
+  override getGAstProductions(): Record<string, Rule> {
+    const own = super.getGAstProductions();
+    if (Object.keys(own).length > 0) return own;
+    return (this.recorded ??= new ConfigGrammar({}, 'none').getGAstProductions());
   }
 
   // ---- connections

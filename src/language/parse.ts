@@ -42,10 +42,10 @@ export function parseText(text: string, options: ParseOptions = {}): ParsedFile 
 export function parseSections(text: string, options: ParseOptions, visit: (item: FileItem) => void): void {
   const scanner = new Scanner(text);
   while (!scanner.atEnd()) {
+    const parser = prepared(options);
     const tokens: Token[] = [];
     scanner.scan(tokens, true);
     if (tokens.length === 0) break;
-    const parser = prepared(options);
     parser.input = tokens;
     parser.lastLine = scanner.line;
     for (const item of parser.file().items) visit(item);

@@ -2,6 +2,7 @@ import {
   EmbeddedActionsParser,
   EOF,
   type ConsumeMethodOpts,
+  type ILookaheadStrategy,
   isRecognitionException,
   type IParserErrorMessageProvider,
   type OrMethodOpts,
@@ -57,6 +58,12 @@ const isEnd = (token: Token): boolean => token.tokenType === EOF;
 
 type Ending = 'brace' | 'brace-or-end' | 'end';
 
+export interface GrammarSettings {
+  /** Let chevrotain look for mistakes in the grammar. */
+  readonly validate?: boolean;
+  readonly lookaheadStrategy?: ILookaheadStrategy;
+}
+
 interface Body<T> {
   readonly items: readonly (T | tree.ErrorNode)[];
   readonly close: Token | undefined;
@@ -73,12 +80,13 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
   private errorCount = 0;
   private unfinished: unknown;
 
-  constructor(validate = false) {
+  constructor({ validate = false, lookaheadStrategy }: GrammarSettings) {
     super([...allTokenTypes], {
       maxLookahead: 1,
       recoveryEnabled: false,
       skipValidations: !validate,
       errorMessageProvider: errorMessages,
+      ...(lookaheadStrategy === undefined ? {} : { lookaheadStrategy }),
     });
   }
 

@@ -1,22 +1,28 @@
-import { createToken, EOF, Lexer, type IToken, type TokenType } from 'chevrotain';
+import { EOF, type IToken, type TokenType } from 'chevrotain';
 
 /**
  * The token types of drbd.conf (config-language.md 2). The scanner decides by content which type a word has, so no
- * type carries a pattern. Categories express that option names and values may be almost any token (3.1).
+ * type carries a pattern. Categories express that option names and values may be almost any token (3.1). The first parser
+ * numbers them all at once, so there has to be one before a text is scanned.
  */
 export type Token = IToken;
 
-const category = (name: string, categories: TokenType[] = []): TokenType =>
-  createToken({ name, pattern: Lexer.NA, categories });
+const category = (name: string, categories: TokenType[] = []): TokenType => ({
+  name,
+  CATEGORIES: categories,
+});
+
+/** A type that others belong to; a parser looks for one before it numbers them and fills in which. */
+const family = (name: string): TokenType => ({ name, CATEGORIES: [], categoryMatches: [0] });
 
 /** Any token that may be the name of an option: all but `}`. */
-export const OptionName = category('OptionName');
+export const OptionName = family('OptionName');
 /** Any token that may be the value of an option: all but `;`. */
-export const OptionValue = category('OptionValue');
+export const OptionValue = family('OptionValue');
 /** Any token of a plugin statement: neither `;` nor `}`. */
-export const PluginWord = category('PluginWord');
+export const PluginWord = family('PluginWord');
 /** What `device` swallows without meaning: anything but a STRING and `minor`. */
-export const OddDeviceWord = category('OddDeviceWord');
+export const OddDeviceWord = family('OddDeviceWord');
 
 const nameAndValue = [OptionName, OptionValue, PluginWord];
 const anywhere = [...nameAndValue, OddDeviceWord];
@@ -127,6 +133,7 @@ export const allTokenTypes: readonly TokenType[] = [
     OddDeviceWord,
     Str,
     ProtocolWord,
+    IgnoreOnWord,
     BecomePrimaryWord,
     Integer,
     Ipv4,

@@ -63,7 +63,7 @@ describe('the scanner', () => {
 
 describe('the parser', () => {
   test('has a grammar that chevrotain accepts with all validations on', () => {
-    expect(() => new ConfigGrammar(true)).not.toThrow();
+    expect(() => new ConfigGrammar({ validate: true })).not.toThrow();
   });
 
   test('goes on behind a broken statement and reports every error at its place', () => {
