@@ -118,7 +118,8 @@ function sendsUuidsFirst(change: StateChange, node: DeviceChange, peer: PeerDevi
 function sendsState(change: StateChange, node: DeviceChange, peer: PeerDeviceChange): boolean {
   const from = peer.old.repl;
   const to = peer.new.repl;
-  if (isSync(to) && !isSync(from)) return true;
+  const syncsOrVerifies = (repl: ReplicationState): boolean => isSync(repl) || isVerify(repl);
+  if (syncsOrVerifies(to) && !syncsOrVerifies(from)) return true;
   if (resyncFinished(peer)) return true;
   if (from < Established && to >= Established) return true;
   if (to === ReplicationState.Ahead && from !== to) return true;

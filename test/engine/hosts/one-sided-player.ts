@@ -26,7 +26,7 @@ import { INDEX_INTERNAL } from '../../../src/metadata/layout';
 import { applyActivityLog, createMetadata } from '../../../src/simulation/metadata-tool';
 import { World } from '../../../src/simulation/world/world';
 import { deedsOf, type RecordedDeed } from './recorded-commands';
-import { type RecordedEvent, recordedEvents } from './recorded-events';
+import { type Mishap, type RecordedEvent, recordedEvents } from './recorded-events';
 import { BlockIds, comparable, dropped, forEngine, randomNumbers } from './recorded-packets';
 
 const MIB = 1 << 20;
@@ -230,6 +230,9 @@ class OneSidedPlayer implements Replay, Network {
       case 'command':
         if (event.node === this.node) this.command(event.text);
         return;
+      case 'mishap':
+        if (event.node === this.node) this.suffer(event.what);
+        return;
       case 'session':
         if (event.nodes.includes(this.node)) this.session(event.nodes.find((one) => one !== this.node) ?? '');
         return;
@@ -241,6 +244,17 @@ class OneSidedPlayer implements Replay, Network {
         if (event.to === this.node) this.end(event.by, event.stream, event.reset);
         return;
     }
+  }
+
+  private suffer(what: Mishap): void {
+    this.waitForAnswers();
+    if (what.kind !== 'changed-bytes') return;
+    const medium = this.machine.medium(Object.keys(DISKS)[what.disk] ?? '');
+    const bytes = medium.readNow(what.offset, what.length);
+    medium.writeNow(
+      what.offset,
+      bytes.map((byte) => byte ^ 0xff),
+    );
   }
 
   private sayings(peer: string, stream: Stream): Said {

@@ -7,8 +7,15 @@ import { type Stream } from '../../../src/wire/packet-table';
 import { type Packet } from '../../../src/wire/packets';
 import { PacketReader } from '../../../src/wire/reader';
 
+export type Mishap =
+  | { readonly kind: 'changed-bytes'; readonly disk: number; readonly offset: number; readonly length: number }
+  | { readonly kind: 'power-failure' }
+  | { readonly kind: 'booted' };
+
 export type RecordedEvent =
   | { readonly kind: 'command'; readonly t: number; readonly node: string; readonly text: string }
+  /** Something happened to a node that no program of its own did. */
+  | { readonly kind: 'mishap'; readonly t: number; readonly node: string; readonly what: Mishap }
   /** Features are about to cross between the two: both streams exist. */
   | { readonly kind: 'session'; readonly t: number; readonly nodes: readonly [string, string] }
   | {
@@ -92,7 +99,7 @@ class Events {
   constructor(private readonly bytes: Uint8Array) {}
 
   take(line: Line): void {
-    if (line.ev === 'mark') this.command(line);
+    if (line.ev === 'mark') this.mark(line);
     else if (line.ev === 'open') this.wires.set(line.c, new Wire(line.from, line.to));
     const wire = this.wires.get(line.c);
     if (wire === undefined) return;
@@ -100,10 +107,21 @@ class Events {
     else if (line.ev === 'fin' || line.ev === 'reset') this.end(wire, line);
     else if (line.ev === 'close') wire.closed = true;
   }
-  private command({ t, text }: Line): void {
-    const found = /^step \d+ on (\w): (.*)$/s.exec(text);
-    if (found?.[1] !== undefined && found[2] !== undefined)
-      this.found.push({ kind: 'command', t, node: found[1], text: found[2].trim() });
+  private mark({ t, text }: Line): void {
+    const command = /^step \d+ on (\w): (.*)$/s.exec(text);
+    if (command?.[1] !== undefined && command[2] !== undefined)
+      this.found.push({ kind: 'command', t, node: command[1], text: command[2].trim() });
+    const change = /^changed (\d+) bytes at (\d+) of disk (\d) of (\w) /.exec(text);
+    if (change?.[4] !== undefined) {
+      const [length = 0, offset = 0, disk = 0] = change.slice(1, 4).map(Number);
+      this.mishap(t, change[4], { kind: 'changed-bytes', disk, offset, length });
+    }
+    const power = /^(\w): (power failure|booted again)$/.exec(text);
+    if (power?.[1] !== undefined)
+      this.mishap(t, power[1], { kind: power[2] === 'booted again' ? 'booted' : 'power-failure' });
+  }
+  private mishap(t: number, node: string, what: Mishap): void {
+    this.found.push({ kind: 'mishap', t, node, what });
   }
   private data(wire: Wire, { by, at, len, t }: Line): void {
     const piece = new Uint8Array(this.bytes.subarray(at, at + len));
