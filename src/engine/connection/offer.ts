@@ -4,5 +4,11 @@ import { FEATURE } from '../../wire/features';
 export const OFFER = {
   protocolMin: 118,
   protocolMax: 124,
-  features: FEATURE.TRIM | FEATURE.WSAME | FEATURE.WZEROES | FEATURE.RESYNC_DAGTAG | FEATURE.TWOPC_V2,
+  features:
+    FEATURE.TRIM |
+    FEATURE.THIN_RESYNC |
+    FEATURE.WSAME |
+    FEATURE.WZEROES |
+    FEATURE.RESYNC_DAGTAG |
+    FEATURE.TWOPC_V2,
 } as const;

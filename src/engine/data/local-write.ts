@@ -28,7 +28,7 @@ export function writeLocally(
       disk.write(offset, request.data, request.fua, waiter);
       return;
     case 'discard':
-      discard(device, backing, offset, length, waiter);
+      discardLocally(device, backing, offset, length, waiter);
       return;
     case 'zero-out':
       disk.zeroOut(offset, length, request.mayUnmap, waiter);
@@ -40,7 +40,7 @@ export function writeLocally(
  * Every replica must read the same afterwards: a disk whose discards are not known to leave zeros discards the aligned
  * middle only if the option says that this is good enough, and zeroes the rest.
  */
-function discard(
+export function discardLocally(
   device: Device,
   backing: BackingDevice,
   offset: number,

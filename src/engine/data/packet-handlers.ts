@@ -127,7 +127,12 @@ interface BlockFields {
   readonly dagtagNodeId?: number;
   readonly digest?: Uint8Array;
 }
-function serve(peerDevice: PeerDevice, packet: BlockFields, purpose: ReadPurpose): HandlerResult {
+function serve(
+  peerDevice: PeerDevice,
+  packet: BlockFields,
+  purpose: ReadPurpose,
+  thin = false,
+): HandlerResult {
   const { sector, size } = packet;
   const capacity = peerDevice.device.size;
   if (size <= 0 || size % 512 !== 0 || size > 1 << 20 || sector + size / 512 > capacity)
@@ -141,6 +146,7 @@ function serve(peerDevice: PeerDevice, packet: BlockFields, purpose: ReadPurpose
     dagtag: packet.dagtag ?? 0,
     dagtagNodeId: packet.dagtagNodeId ?? 0,
     digest: packet.digest?.slice(),
+    thin,
   };
   serveRead(peerDevice, block);
   return 'ok';
@@ -149,8 +155,8 @@ const serveRows: readonly VolumeRow[] = [
   onVolume('P_DATA_REQUEST', (peerDevice, packet) => serve(peerDevice, packet, 'application')),
   onVolume('P_RS_DATA_REQUEST', (peerDevice, packet) => serve(peerDevice, packet, 'resync')),
   onVolume('P_RS_DAGTAG_REQ', (peerDevice, packet) => serve(peerDevice, packet, 'resync')),
-  onVolume('P_RS_THIN_REQ', (peerDevice, packet) => serve(peerDevice, packet, 'resync')),
-  onVolume('P_RS_THIN_DAGTAG_REQ', (peerDevice, packet) => serve(peerDevice, packet, 'resync')),
+  onVolume('P_RS_THIN_REQ', (peerDevice, packet) => serve(peerDevice, packet, 'resync', true)),
+  onVolume('P_RS_THIN_DAGTAG_REQ', (peerDevice, packet) => serve(peerDevice, packet, 'resync', true)),
   onVolume('P_CSUM_RS_REQUEST', (peerDevice, packet) => serve(peerDevice, packet, 'resync')),
   onVolume('P_RS_CSUM_DAGTAG_REQ', (peerDevice, packet) => serve(peerDevice, packet, 'resync')),
   onVolume('P_OV_REQUEST', (peerDevice, packet) => serve(peerDevice, packet, 'verify')),
@@ -175,6 +181,20 @@ const handleResyncData = onVolume('P_RS_DATA_REPLY', (peerDevice, packet) => {
   resyncDataArrived(peerDevice, request, data.slice());
   return 'ok';
 });
+
+/** The source has nothing but zeros there. */
+function resyncDeallocated(
+  peerDevice: PeerDevice,
+  sector: number,
+  size: number,
+  idHigh: number,
+  idLow: number,
+): HandlerResult {
+  const request = findRequest(peerDevice, sector, size, idHigh, idLow);
+  if (request === undefined) return unexpected(peerDevice, sector, size);
+  resyncDataArrived(peerDevice, request, 'zeros');
+  return 'ok';
+}
 
 function resyncAnswer(
   name: 'P_RS_IS_IN_SYNC' | 'P_NEG_RS_DREPLY' | 'P_RS_CANCEL' | 'P_RS_CANCEL_AHEAD',
@@ -282,6 +302,12 @@ const volumeRows: readonly VolumeRow[] = [
   handleZeroes,
   handleDataReply,
   handleResyncData,
+  onVolume('P_RS_DEALLOCATED', (peerDevice, { sector, size }) =>
+    resyncDeallocated(peerDevice, sector, size, ID_SYNCER_HALF, ID_SYNCER_HALF),
+  ),
+  onVolume('P_RS_DEALLOCATED_ID', (peerDevice, { sector, size, idHigh, idLow }) =>
+    resyncDeallocated(peerDevice, sector, size, idHigh, idLow),
+  ),
   ...serveRows,
   ...ackRows,
   resyncAnswer('P_RS_IS_IN_SYNC', resyncBlockEqual),

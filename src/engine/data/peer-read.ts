@@ -27,6 +27,8 @@ export interface RequestedBlock {
   readonly dagtagNodeId: number;
   /** Of the requester's data (checksum-based resync). */
   readonly digest: Uint8Array | undefined;
+  /** The requester can do with the word that a block holds nothing but zeros. */
+  readonly thin: boolean;
 }
 
 const MINDS = IntervalKind.AppWrite | IntervalKind.PeerWrite;
@@ -176,7 +178,8 @@ export class PeerRead implements Interval, DiskWaiter {
         peerDevice.io.repliesOut.set(sector, this);
         peerDevice.io.pending++;
         peerDevice.connection.io.resyncInFlight += sectors;
-        sendDataPacket(peerDevice, 'P_RS_DATA_REPLY', sector, idHigh, idLow, 0, 0, data);
+        if (block.thin && isZero(data)) sendDeallocated(peerDevice, block);
+        else sendDataPacket(peerDevice, 'P_RS_DATA_REPLY', sector, idHigh, idLow, 0, 0, data);
     }
   }
   private isInSync(): boolean {
@@ -204,6 +207,21 @@ export class PeerRead implements Interval, DiskWaiter {
       connection.link.sendData({ type: 'P_OV_DAGTAG_REPLY', ...common, dagtagNodeId: nodeId, dagtag });
     else connection.link.sendData({ type: 'P_OV_REPLY', ...common });
   }
+}
+
+/** `data` is whole sectors in a buffer of its own. */
+function isZero({ buffer }: Uint8Array): boolean {
+  const words = new Uint32Array(buffer);
+  for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
+  return true;
+}
+function sendDeallocated(peerDevice: PeerDevice, block: RequestedBlock): void {
+  const { connection, device } = peerDevice;
+  const { sector, sectors, idHigh, idLow } = block;
+  const common = { volume: device.vnr, sector, size: sectors * 512 };
+  if (connection.agreedProtocol >= 122)
+    connection.link.sendData({ type: 'P_RS_DEALLOCATED_ID', ...common, idHigh, idLow, sequence: 0 });
+  else connection.link.sendData({ type: 'P_RS_DEALLOCATED', ...common });
 }
 
 /** Feature RESYNC_DAGTAG is agreed. */

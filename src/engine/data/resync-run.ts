@@ -18,6 +18,8 @@ export class ResyncRequest implements Interval {
     readonly sectors: number,
     /** `DeviceIo.lostWrites` when it was made. */
     readonly lostWrites: number,
+    /** Of rs-discard-granularity: zeros need not be sent. */
+    readonly thin: boolean,
   ) {}
 }
 

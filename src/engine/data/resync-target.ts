@@ -1,5 +1,6 @@
 /** The target of a resync asks for what it lacks, block by block (engine.md 12.3), and writes what it gets. */
 import { ConnectionState, ReplicationState } from '../../control/contract/states';
+import { FEATURE } from '../../wire/features';
 import { ID_SYNCER_HALF } from '../../wire/packets';
 import { type Device, type PeerDevice } from '../objects';
 import { type TimerWaiter } from '../ports';
@@ -12,13 +13,14 @@ import { writeBitmapLazily } from './lazy-bitmap';
 import { wakeConflicts } from './conflicts';
 import { handleDiskError } from './disk-errors';
 import { type Interval, IntervalKind } from './interval-set';
+import { discardLocally } from './local-write';
 import { DiskBatch } from './meta-data-target';
 import { isConnected, sendBlockAck, sendOutOfSync } from './packet-sender';
 import { usesDagtags } from './peer-read';
 import { announceInSync } from './peers-in-sync';
 import { decideRate } from './rate-controller';
 import { passEnded } from './resync-end';
-import { rateSettings, ResyncRequest, type ResyncRun, without } from './resync-run';
+import { rateSettings, ResyncRequest, type ResyncRun, type SectorRange, without } from './resync-run';
 import { dagtagDependency } from './dagtag-dependency';
 import { awaitsFlush } from './flush-requests';
 
@@ -105,36 +107,51 @@ function requestBlocks(run: ResyncRun, backing: BackingDevice, budget: number): 
     run.againFrom = Infinity;
   }
   const { bitmap } = backing;
-  for (let left = budget; left > 0;) {
+  const thin = thinBlocks(run, backing);
+  let [end, blocks] = [-1, 0];
+  for (let left = Math.max(budget / 8, thin); left > 0 && left >= thin; left -= blocks) {
     const bit = bitmap.findNext(peerDevice.bitmapSlot, run.nextBit);
     if (bit < 0) {
       run.nextBit = bitmap.bits;
       return;
     }
+    // The next tick begins better aligned than with the rest of this one's budget.
+    if (bit === end && left < blocks) return;
     const sector = bitmap.sectorOfBit(bit);
-    const blocks = requestSize(bit, bitmap.findNextClear(peerDevice.bitmapSlot, bit) - bit, left / 8);
+    blocks = requestSize(bit, bitmap.findNextClear(peerDevice.bitmapSlot, bit) - bit, left, thin);
     const sectors = Math.min(blocks * 8, bitmap.sectors - sector);
-    run.nextBit = bit + blocks;
+    run.nextBit = end = bit + blocks;
     // Blocks that are being written now are looked at again in the next pass.
-    if (peerDevice.device.io.intervals.find(sector, sectors, ACTIVE_WRITES | IntervalKind.ResyncWrite))
+    if (peerDevice.device.io.intervals.find(sector, sectors, ACTIVE_WRITES | IntervalKind.ResyncWrite)) {
+      blocks = 0;
       continue;
-    if (!sendRequest(run, sector, sectors)) return;
-    left -= sectors;
+    }
+    if (!sendRequest(run, sector, sectors, sectors === thin * 8)) return;
   }
 }
-/** Grows over adjacent set bits, up to the alignment of the start, the power of two nearest to the budget, and 1 MiB. */
-function requestSize(bit: number, setBits: number, budget: number): number {
+/**
+ * Grows over adjacent set bits, up to the alignment of the start, the power of two nearest to the budget, and 1 MiB;
+ * in a thin resync up to `thin`. In blocks.
+ */
+function requestSize(bit: number, setBits: number, budget: number, thin: number): number {
   const most = nearestPowerOfTwo(budget);
   let limit = 1;
   while (limit < MAX_BLOCKS && limit * 2 <= most && bit % (limit * 2) === 0) limit *= 2;
-  return Math.max(1, Math.min(setBits, limit));
+  return Math.max(1, Math.min(setBits, limit, thin > 0 ? thin : limit));
+}
+/** rs-discard-granularity in blocks: what is asked for so, and is zeros, is discarded here (12.3). 0: not agreed. */
+function thinBlocks({ peerDevice }: ResyncRun, { dataDisk }: BackingDevice): number {
+  const { connection, device } = peerDevice;
+  const agreed = (connection.agreedFeatures & FEATURE.THIN_RESYNC) !== 0;
+  if (!agreed || !dataDisk.canDiscard) return 0;
+  return Math.min(MAX_BLOCKS, Math.ceil((device.diskOptions?.rsDiscardGranularity ?? 0) / 4096));
 }
 function nearestPowerOfTwo(value: number): number {
   const below = 2 ** Math.floor(Math.log2(Math.max(1, value)));
   return value - below < 2 * below - value ? below : 2 * below;
 }
 
-function sendRequest(run: ResyncRun, sector: number, sectors: number): boolean {
+function sendRequest(run: ResyncRun, sector: number, sectors: number, thin: boolean): boolean {
   const { peerDevice } = run;
   const dependency = dagtagDependency(peerDevice);
   if (dependency === 'several-primaries') {
@@ -145,7 +162,7 @@ function sendRequest(run: ResyncRun, sector: number, sectors: number): boolean {
     });
     return false;
   }
-  const request = new ResyncRequest(sector, sectors, peerDevice.device.io.lostWrites);
+  const request = new ResyncRequest(sector, sectors, peerDevice.device.io.lostWrites, thin);
   run.requests.add(request);
   run.bySector.set(sector, request);
   peerDevice.device.io.intervals.insert(request);
@@ -171,8 +188,10 @@ function transmit(run: ResyncRun, request: ResyncRequest, digest: Uint8Array | u
   const after = { ...common, dagtagNodeId: nodeId, dagtag };
   if (usesDagtags(peerDevice)) {
     if (digest) connection.link.sendData({ type: 'P_RS_CSUM_DAGTAG_REQ', ...after, digest });
-    else connection.link.sendData({ type: 'P_RS_DAGTAG_REQ', ...after });
+    else
+      connection.link.sendData({ type: request.thin ? 'P_RS_THIN_DAGTAG_REQ' : 'P_RS_DAGTAG_REQ', ...after });
   } else if (digest) connection.link.sendData({ type: 'P_CSUM_RS_REQUEST', ...common, digest });
+  else if (request.thin) connection.link.sendData({ type: 'P_RS_THIN_REQ', ...common });
   else connection.link.sendData({ type: 'P_RS_DATA_REQUEST', ...common });
 }
 
@@ -224,8 +243,12 @@ function takeRequest(run: ResyncRun, request: ResyncRequest): void {
   peerDevice.io.pending--;
 }
 
-/** P_RS_DATA_REPLY. `data` is a copy of its own. */
-export function resyncDataArrived(peerDevice: PeerDevice, request: ResyncRequest, data: Uint8Array): void {
+/** P_RS_DATA_REPLY, P_RS_DEALLOCATED. `data` is a copy of its own. */
+export function resyncDataArrived(
+  peerDevice: PeerDevice,
+  request: ResyncRequest,
+  data: Uint8Array | 'zeros',
+): void {
   const run = peerDevice.io.resync;
   const { backing } = peerDevice.device;
   if (run === undefined) return;
@@ -288,7 +311,7 @@ class ResyncWrite implements Interval {
     private readonly run: ResyncRun,
     private readonly backing: BackingDevice,
     private readonly request: ResyncRequest,
-    private readonly data: Uint8Array,
+    private readonly data: Uint8Array | 'zeros',
   ) {
     this.sector = request.sector;
     this.sectors = request.sectors;
@@ -321,12 +344,20 @@ class ResyncWrite implements Interval {
     for (const part of parts) {
       this.device.io.writtenSectors += part.sectors;
       this.device.io.resyncWrittenSectors += part.sectors;
-      const at = (part.sector - sector) * 512;
-      const data = this.data.subarray(at, at + part.sectors * 512);
-      this.backing.dataDisk.write(part.sector * 512, data, false, batch.add());
+      this.write(part, batch);
     }
     batch.started();
     return true;
+  }
+  private write(part: SectorRange, batch: DiskBatch): void {
+    const { data, backing, device } = this;
+    if (data === 'zeros') {
+      discardLocally(device, backing, part.sector * 512, part.sectors * 512, batch.add());
+      return;
+    }
+    const at = (part.sector - this.sector) * 512;
+    const bytes = data.subarray(at, at + part.sectors * 512);
+    backing.dataDisk.write(part.sector * 512, bytes, false, batch.add());
   }
   private written(error: number): void {
     const failed = error !== 0 || this.backing.aborted;

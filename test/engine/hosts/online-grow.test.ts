@@ -36,6 +36,8 @@ test.each([
     maxPeers: 3,
     bytesPerBit: 4096,
   }).usableSectors;
+  // The command is through when its own node has the size; the peer's has it when the commit is there.
+  world.runUntil(() => sizeOf(b) === sectors, 5000);
   expect([sizeOf(a), sizeOf(b)]).toEqual([sectors, sectors]);
   expect(sectors).toBeGreaterThan(DATA_SECTORS);
   expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
@@ -75,6 +77,7 @@ test('one grown disk is not enough, but its meta-data have moved already', () =>
   expectMetadata(a);
   grow([b], 8 * MIB);
   b.must(resizeTo());
+  world.runUntil(() => sizeOf(a) === sizeOf(b), 5000);
   expect(sizeOf(a)).toBeGreaterThan(DATA_SECTORS);
   expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
 });

@@ -8,7 +8,12 @@ import { type Packet } from '../../../src/wire/packets';
 import { PacketReader } from '../../../src/wire/reader';
 
 export type Mishap =
-  | { readonly kind: 'changed-bytes'; readonly disk: number; readonly offset: number; readonly length: number }
+  | {
+      readonly kind: 'changed-bytes';
+      readonly disk: number;
+      readonly offset: number;
+      readonly length: number;
+    }
   | { readonly kind: 'power-failure' }
   | { readonly kind: 'booted' };
 

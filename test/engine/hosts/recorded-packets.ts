@@ -55,7 +55,6 @@ function withoutUnallocated(packet: PacketOf<'P_UUIDS110'>): Packet {
 /** The recorded packet as the engine can understand it: it agreed to fewer features. */
 export function forEngine(packet: Packet): Packet | undefined {
   if (packet.type === 'P_PING_ACK' || packet.type.startsWith('P_ENABLE_REPLICATION')) return undefined;
-  if (packet.type === 'P_RS_THIN_DAGTAG_REQ') return { ...packet, type: 'P_RS_DAGTAG_REQ' };
   return packet;
 }
 
@@ -108,9 +107,6 @@ const NUMBERED: readonly Packet['type'][] = [
   'P_TWOPC_PREPARE',
   'P_TWOPC_PREP_RSZ',
 ];
-/** Two names for what is the same to the one who asks. */
-const nameOf = (type: Packet['type']): string => (type === 'P_RS_THIN_DAGTAG_REQ' ? 'P_RS_DAGTAG_REQ' : type);
-
 type Ids = Readonly<Record<string, number>>;
 const idsIn = (packet: Packet): Ids | undefined => {
   const values: Readonly<Record<string, unknown>> = { ...packet };
@@ -137,7 +133,7 @@ export class BlockIds {
   private note(stream: string, packet: Packet, side: Map<string, Ids[]>): void {
     const ids = NUMBERED.includes(packet.type) ? idsIn(packet) : undefined;
     if (ids === undefined) return;
-    const key = `${stream} ${nameOf(packet.type)}`;
+    const key = `${stream} ${packet.type}`;
     const list = side.get(key) ?? [];
     side.set(key, list);
     list.push(ids);
