@@ -32,6 +32,7 @@ export class DeviceRequests implements FileServer {
   private readonly waiting: Transfer[] = [];
   private inFlight = 0;
   private gone = false;
+  private inInput = false;
   /** Requests so far: tells whether there were any between two looks. */
   taken = 0;
 
@@ -59,7 +60,15 @@ export class DeviceRequests implements FileServer {
 
   transfer(request: Transfer): void {
     this.taken++;
-    this.queue.input(() => this.take(request));
+    if (this.inInput) this.take(request);
+    else this.queue.input(() => this.take(request));
+  }
+  together(action: () => void): void {
+    this.queue.input(() => {
+      this.inInput = true;
+      action();
+      this.inInput = false;
+    });
   }
   private take(request: Transfer): void {
     const error = this.objection(request);

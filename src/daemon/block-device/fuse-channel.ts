@@ -5,14 +5,21 @@
  */
 import fs from 'node:fs';
 import net from 'node:net';
+import { type Slab, SlabPool } from '../receive-memory';
 import { REQUEST_BUFFER } from './fuse-codec';
 
 /** Requests read in one go before others get their turn. */
 const BURST = 16;
-const SPARE_BUFFERS = 4;
 
-/** Takes one request; true if the buffer is kept until `release`. */
-export type RequestReader = (bytes: Buffer) => boolean;
+/** All channels share them. */
+const slabs = new SlabPool();
+
+export interface RequestReader {
+  /** Takes one request, `length` bytes at `from`. Who needs them longer adds a user to the slab, until `release`. */
+  onRequest(slab: Slab, from: number, length: number): void;
+  /** Runs `action`, which takes all requests that are there. */
+  together(action: () => void): void;
+}
 
 interface PipeConstructor {
   new (type: number): { open(fd: number): number };
@@ -39,15 +46,19 @@ export const canReadInEventLoop = (): boolean => pipeBinding() !== undefined;
 
 export class FuseChannel {
   private readonly socket: net.Socket;
-  private buffer: Buffer = Buffer.allocUnsafeSlow(REQUEST_BUFFER);
-  private readonly spare: Buffer[] = [];
+  /** Requests lie one behind the other: none is copied, and a slab lasts for hundreds of small ones. */
+  private slab = slabs.take(REQUEST_BUFFER);
+  private at = 0;
+  /** Length of the request that libuv has read. */
+  private arrived = 0;
+  /** Of the requests of one burst. */
+  private readonly lengths: number[] = [];
   private over = false;
-  private paused = false;
 
   /** Takes over the descriptor. */
   constructor(
     private readonly fd: number,
-    private readonly onRequest: RequestReader,
+    private readonly reader: RequestReader,
   ) {
     const binding = pipeBinding();
     if (binding === undefined) throw new Error('this Node.js cannot read /dev/fuse in its event loop');
@@ -57,10 +68,10 @@ export class FuseChannel {
       allowHalfOpen: false,
       handle,
       onread: {
-        buffer: () => this.buffer,
-        callback: (length: number, bytes: Uint8Array) => {
-          this.take(length, bytes);
-          this.drain();
+        buffer: () => this.space(),
+        callback: (length: number) => {
+          this.arrived = length;
+          reader.together(this.takeAll);
           return true;
         },
       },
@@ -71,39 +82,62 @@ export class FuseChannel {
     this.socket.on('close', () => (this.over = true));
   }
 
-  private take(length: number, bytes: Uint8Array): void {
-    const whole = this.buffer;
-    if (bytes.buffer !== whole.buffer) throw new Error('a request in a foreign buffer');
-    if (this.onRequest(whole.subarray(0, length)))
-      this.buffer = this.spare.pop() ?? Buffer.allocUnsafeSlow(REQUEST_BUFFER);
+  /** Room for the largest request. */
+  private space(): Buffer {
+    this.makeRoom();
+    return this.slab.bytes.subarray(this.at, this.at + REQUEST_BUFFER);
   }
-  private drain(): void {
-    for (let i = 0; i < BURST && !this.over && !this.paused; i++) {
-      const length = this.readNow();
-      if (length === 0) return;
-      this.take(length, this.buffer);
+  private makeRoom(): void {
+    const { slab } = this;
+    if (slab.users === 1) this.at = 0;
+    else if (slab.bytes.length - this.at < REQUEST_BUFFER) {
+      slabs.release(slab);
+      this.slab = slabs.take(REQUEST_BUFFER);
+      this.at = 0;
     }
+  }
+  /** Reads what else is there, as far as the slab reaches, then hands over all of it. */
+  private readonly takeAll = (): void => {
+    const { slab, lengths } = this;
+    let from = this.at;
+    lengths.length = 0;
+    lengths.push(this.arrived);
+    this.at += this.arrived;
+    this.readMore();
+    for (const length of lengths) {
+      this.reader.onRequest(slab, from, length);
+      from += length;
+    }
+  };
+  private readMore(): void {
+    const { slab, lengths } = this;
+    const limit = Error.stackTraceLimit;
+    // EAGAIN is no surprise: an exception without a trace is cheap.
+    Error.stackTraceLimit = 0;
+    while (lengths.length < BURST && !this.over && slab.bytes.length - this.at >= REQUEST_BUFFER) {
+      const length = this.readNow();
+      if (length === 0) break;
+      lengths.push(length);
+      this.at += length;
+    }
+    Error.stackTraceLimit = limit;
   }
   /** 0 if nothing is there. */
   private readNow(): number {
-    const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = 0;
     try {
-      return fs.readSync(this.fd, this.buffer, 0, REQUEST_BUFFER, null);
+      return fs.readSync(this.fd, this.slab.bytes, this.at, REQUEST_BUFFER, null);
     } catch {
       // EAGAIN; whatever else it is, the event loop will find it too.
       return 0;
-    } finally {
-      Error.stackTraceLimit = limit;
     }
   }
-  /** A buffer that was kept; a view into it will do. */
-  release(bytes: Buffer): void {
-    if (this.spare.length < SPARE_BUFFERS) this.spare.push(Buffer.from(bytes.buffer));
+  /** One user less. */
+  release(slab: Slab): void {
+    slabs.release(slab);
   }
 
   /** Writes one message; false if nobody waits for it any more. */
-  write(pieces: readonly Buffer[]): boolean {
+  write(pieces: readonly Uint8Array[]): boolean {
     if (this.over) return false;
     try {
       fs.writevSync(this.fd, pieces);
@@ -113,16 +147,24 @@ export class FuseChannel {
       return false;
     }
   }
+  writeOne(message: Uint8Array): boolean {
+    if (this.over) return false;
+    try {
+      fs.writeSync(this.fd, message);
+      return true;
+    } catch {
+      return false;
+    }
+  }
   pause(): void {
-    this.paused = true;
     this.socket.pause();
   }
   resume(): void {
-    this.paused = false;
     if (!this.over) this.socket.resume();
   }
   close(): void {
     this.over = true;
+    slabs.forget(this.slab);
     this.socket.destroy();
   }
 }

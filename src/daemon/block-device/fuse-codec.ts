@@ -1,6 +1,7 @@
 /**
  * The few FUSE messages (Linux fuse.h, protocol 7.31) that one regular file needs; all numbers are little endian, as
- * the machines are that Node runs on. Requests are read as they lie; replies are made into fresh buffers.
+ * the machines are that Node runs on. Requests are read as they lie. Replies to reads and writes are made into memory
+ * that the next one of their kind uses again; all others into fresh buffers.
  */
 export const Opcode = {
   FORGET: 2,
@@ -45,73 +46,119 @@ const ATTRIBUTES_VALID = 3600;
 const MAX_READAHEAD = 128 * 1024;
 const PAGE = 4096;
 
+/** The kernel's mark of a request, two halves: a bigint for each would be garbage for each. */
+export interface Unique {
+  readonly uniqueLow: number;
+  readonly uniqueHigh: number;
+}
 /** A request; `data` is a view into the buffer it was read into. */
-export interface FuseRequest {
+export interface FuseRequest extends Unique {
   opcode: number;
-  unique: bigint;
+  uniqueLow: number;
+  uniqueHigh: number;
   offset: number;
   length: number;
   /** For FALLOCATE. */
   mode: number;
-  data: Buffer | undefined;
+  data: Uint8Array | undefined;
 }
 export const emptyRequest = (): FuseRequest => ({
   opcode: 0,
-  unique: 0n,
+  uniqueLow: 0,
+  uniqueHigh: 0,
   offset: 0,
   length: 0,
   mode: 0,
   data: undefined,
 });
 
-/** Whether these bytes are one whole request that makes sense; fills `into`. */
-export function decodeRequest(bytes: Buffer, into: FuseRequest): boolean {
-  if (bytes.length < REQUEST_HEADER || bytes.readUInt32LE(0) !== bytes.length) return false;
-  into.opcode = bytes.readUInt32LE(4);
-  into.unique = bytes.readBigUInt64LE(8);
+const u32 = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] ?? 0) |
+    ((bytes[at + 1] ?? 0) << 8) |
+    ((bytes[at + 2] ?? 0) << 16) |
+    ((bytes[at + 3] ?? 0) << 24)) >>>
+  0;
+const u64 = (bytes: Uint8Array, at: number): number => u32(bytes, at) + u32(bytes, at + 4) * 0x100000000;
+
+/** The mark of the request at `from`; it has 16 bytes or more. */
+export const uniqueOf = (bytes: Uint8Array, from = 0): Unique => ({
+  uniqueLow: u32(bytes, from + 8),
+  uniqueHigh: u32(bytes, from + 12),
+});
+
+/** Whether the `length` bytes at `from` are one whole request that makes sense; fills `into`. */
+export function decodeRequest(
+  bytes: Uint8Array,
+  into: FuseRequest,
+  from = 0,
+  length = bytes.length - from,
+): boolean {
+  if (length < REQUEST_HEADER || u32(bytes, from) !== length) return false;
+  into.opcode = u32(bytes, from + 4);
+  into.uniqueLow = u32(bytes, from + 8);
+  into.uniqueHigh = u32(bytes, from + 12);
   into.offset = 0;
   into.length = 0;
   into.mode = 0;
   into.data = undefined;
   switch (into.opcode) {
     case Opcode.READ:
-      if (bytes.length < 80) return false;
-      into.offset = Number(bytes.readBigUInt64LE(48));
-      into.length = bytes.readUInt32LE(56);
+      if (length < 80) return false;
+      into.offset = u64(bytes, from + 48);
+      into.length = u32(bytes, from + 56);
       return into.length <= MAX_TRANSFER;
     case Opcode.WRITE:
-      if (bytes.length < WRITE_DATA) return false;
-      into.offset = Number(bytes.readBigUInt64LE(48));
-      into.length = bytes.readUInt32LE(56);
-      into.data = bytes.subarray(WRITE_DATA);
+      if (length < WRITE_DATA) return false;
+      into.offset = u64(bytes, from + 48);
+      into.length = u32(bytes, from + 56);
+      into.data = new Uint8Array(bytes.buffer, bytes.byteOffset + from + WRITE_DATA, length - WRITE_DATA);
       return into.data.length === into.length;
     case Opcode.FALLOCATE:
-      if (bytes.length < 72) return false;
-      into.offset = Number(bytes.readBigUInt64LE(48));
-      into.length = Number(bytes.readBigUInt64LE(56));
-      into.mode = bytes.readUInt32LE(64);
+      if (length < 72) return false;
+      into.offset = u64(bytes, from + 48);
+      into.length = u64(bytes, from + 56);
+      into.mode = u32(bytes, from + 64);
       return true;
     default:
       return true;
   }
 }
 
-/** Header of a reply that is followed by `payload` bytes. `error` is a positive errno or 0. */
-export function replyHeader(unique: bigint, error: number, payload: number): Buffer {
-  const bytes = Buffer.allocUnsafe(REPLY_HEADER);
-  bytes.writeUInt32LE(REPLY_HEADER + payload, 0);
-  bytes.writeInt32LE(-error, 4);
-  bytes.writeBigUInt64LE(unique, 8);
-  return bytes;
+function putU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
 }
-function replyOf(unique: bigint, payload: number): Buffer {
+function putHeader(
+  bytes: Uint8Array,
+  { uniqueLow, uniqueHigh }: Unique,
+  error: number,
+  payload: number,
+): void {
+  putU32(bytes, 0, REPLY_HEADER + payload);
+  putU32(bytes, 4, -error);
+  putU32(bytes, 8, uniqueLow);
+  putU32(bytes, 12, uniqueHigh);
+}
+const header = Buffer.alloc(REPLY_HEADER);
+const writeAnswer = Buffer.alloc(REPLY_HEADER + 8);
+
+/**
+ * Header of a reply that is followed by `payload` bytes, valid until the next call. `error` is a positive errno or 0.
+ */
+export function replyHeader(unique: Unique, error: number, payload: number): Buffer {
+  putHeader(header, unique, error, payload);
+  return header;
+}
+function replyOf(unique: Unique, payload: number): Buffer {
   const bytes = Buffer.alloc(REPLY_HEADER + payload);
-  replyHeader(unique, 0, payload).copy(bytes);
+  putHeader(bytes, unique, 0, payload);
   return bytes;
 }
 
 /** Undefined if the kernel speaks another major version; bytes are the whole INIT request. */
-export function initReply(unique: bigint, request: Buffer): Buffer | undefined {
+export function initReply(unique: Unique, request: Buffer): Buffer | undefined {
   if (request.length < REQUEST_HEADER + 8 || request.readUInt32LE(REQUEST_HEADER) !== PROTOCOL.major)
     return undefined;
   const bytes = replyOf(unique, 64);
@@ -129,7 +176,7 @@ export function initReply(unique: bigint, request: Buffer): Buffer | undefined {
   return bytes;
 }
 /** The file's attributes, for GETATTR and SETATTR. `size` in bytes. */
-export function attributesReply(unique: bigint, size: number): Buffer {
+export function attributesReply(unique: Unique, size: number): Buffer {
   const bytes = replyOf(unique, 104);
   const at = REPLY_HEADER;
   bytes.writeBigUInt64LE(BigInt(ATTRIBUTES_VALID), at);
@@ -143,15 +190,16 @@ export function attributesReply(unique: bigint, size: number): Buffer {
   return bytes;
 }
 /** No handle and no flags: who opens with O_DIRECT passes the page cache, as a loop device with direct I/O does. */
-export const openReply = (unique: bigint): Buffer => replyOf(unique, 16);
+export const openReply = (unique: Unique): Buffer => replyOf(unique, 16);
 
-export function writeReply(unique: bigint, length: number): Buffer {
-  const bytes = replyOf(unique, 8);
-  bytes.writeUInt32LE(length, REPLY_HEADER);
-  return bytes;
+/** Valid until the next call. */
+export function writeReply(unique: Unique, length: number): Buffer {
+  putHeader(writeAnswer, unique, 0, 8);
+  putU32(writeAnswer, REPLY_HEADER, length);
+  return writeAnswer;
 }
 /** The loop driver takes its discard granularity from the block size. Sizes in bytes. */
-export function statfsReply(unique: bigint, size: number, blockSize: number): Buffer {
+export function statfsReply(unique: Unique, size: number, blockSize: number): Buffer {
   const bytes = replyOf(unique, 80);
   const at = REPLY_HEADER;
   bytes.writeBigUInt64LE(BigInt(Math.floor(size / blockSize)), at);

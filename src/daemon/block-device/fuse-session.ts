@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Errno } from '../../engine/ports';
+import { type Slab } from '../receive-memory';
 import { FuseChannel } from './fuse-channel';
 import {
   attributesChanged,
@@ -18,15 +19,16 @@ import {
   openReply,
   replyHeader,
   statfsReply,
+  type Unique,
+  uniqueOf,
   writeReply,
 } from './fuse-codec';
+import { giveBack, pooledMemory } from '../../engine/data/buffer-pool';
 import { runProgram } from './run-program';
 
 const ENOSYS = 38;
 /** Requests in flight at which no further one is read; the kernel gives 64 and those of synchronous readers. */
 const MAX_IN_FLIGHT = 128;
-/** Larger payloads stay in the buffer they were read into; smaller ones are copied. */
-const LARGE = 64 * 1024;
 
 export type TransferKind = 'read' | 'write' | 'flush' | 'punch' | 'zero';
 
@@ -36,7 +38,7 @@ export interface Transfer {
   readonly offset: number;
   readonly length: number;
   /** What is written; for a read, what is to be filled. */
-  readonly data: Buffer | undefined;
+  readonly data: Uint8Array | undefined;
   /** 0 or a positive errno; once. */
   answer(error: number): void;
 }
@@ -45,6 +47,8 @@ export interface FileServer {
   readonly size: number;
   readonly blockSize: number;
   transfer(request: Transfer): void;
+  /** Runs `action`, which calls `transfer` for all requests that were read in one go. */
+  together(action: () => void): void;
 }
 
 export class FuseSession {
@@ -58,7 +62,10 @@ export class FuseSession {
     readonly file: string,
     private readonly server: FileServer,
   ) {
-    this.channel = new FuseChannel(fd, (bytes) => this.onRequest(bytes));
+    this.channel = new FuseChannel(fd, {
+      onRequest: (slab, from, length) => this.onRequest(slab, from, length),
+      together: (action) => server.together(action),
+    });
   }
 
   /** Mounts over `file`, which is made if need be. Rejects with what mount(8) says. */
@@ -77,91 +84,90 @@ export class FuseSession {
     return new FuseSession(fd, file, server);
   }
 
-  private onRequest(bytes: Buffer): boolean {
+  private onRequest(slab: Slab, from: number, length: number): void {
     const { request } = this;
-    if (!decodeRequest(bytes, request)) {
-      if (bytes.length >= 16) this.answer(bytes.readBigUInt64LE(8), Errno.EINVAL);
-      return false;
+    const { bytes } = slab;
+    if (!decodeRequest(bytes, request, from, length)) {
+      if (length >= 16) this.answer(uniqueOf(bytes, from), Errno.EINVAL);
+      return;
     }
-    const { unique } = request;
     const { size, blockSize } = this.server;
     switch (request.opcode) {
       case Opcode.READ:
       case Opcode.WRITE:
       case Opcode.FSYNC:
       case Opcode.FALLOCATE:
-        return this.begin(request);
+        this.begin(request, slab);
+        break;
       case Opcode.INIT: {
-        const reply = initReply(unique, bytes);
-        if (reply === undefined) this.answer(unique, Errno.EIO);
+        const reply = initReply(request, bytes.subarray(from, from + length));
+        if (reply === undefined) this.answer(request, Errno.EIO);
         else this.channel.write([reply]);
         break;
       }
       case Opcode.GETATTR:
       case Opcode.SETATTR:
-        this.channel.write([attributesReply(unique, size)]);
+        this.channel.write([attributesReply(request, size)]);
         break;
       case Opcode.OPEN:
-        this.channel.write([openReply(unique)]);
+        this.channel.write([openReply(request)]);
         break;
       case Opcode.STATFS:
-        this.channel.write([statfsReply(unique, size, Math.max(blockSize, 4096))]);
+        this.channel.write([statfsReply(request, size, Math.max(blockSize, 4096))]);
         break;
       case Opcode.RELEASE:
       case Opcode.FLUSH:
       case Opcode.ACCESS:
       case Opcode.DESTROY:
-        this.answer(unique, 0);
+        this.answer(request, 0);
         break;
       case Opcode.FORGET:
       case Opcode.BATCH_FORGET:
       case Opcode.INTERRUPT:
         break;
       default:
-        this.answer(unique, ENOSYS);
+        this.answer(request, ENOSYS);
         break;
     }
-    return false;
   }
-  answer(unique: bigint, error: number): void {
-    this.channel.write([replyHeader(unique, error, 0)]);
+  answer(unique: Unique, error: number): void {
+    this.channel.writeOne(replyHeader(unique, error, 0));
   }
-  answerRead(unique: bigint, data: Buffer): void {
+  answerRead(unique: Unique, data: Uint8Array): void {
     this.channel.write([replyHeader(unique, 0, data.length), data]);
   }
-  answerWrite(unique: bigint, length: number): void {
-    this.channel.write([writeReply(unique, length)]);
+  answerWrite(unique: Unique, length: number): void {
+    this.channel.writeOne(writeReply(unique, length));
   }
 
-  private begin(request: FuseRequest): boolean {
-    const { unique, length } = request;
+  private begin(request: FuseRequest, slab: Slab): void {
+    const { length } = request;
     const kind = kindOf(request);
     if (kind === undefined) {
-      this.answer(unique, Errno.EOPNOTSUPP);
-      return false;
+      this.answer(request, Errno.EOPNOTSUPP);
+      return;
     }
     let { data } = request;
-    const kept = data !== undefined && data.length >= LARGE;
-    if (data !== undefined && !kept) data = Buffer.from(data);
     let wanted = length;
     if (kind === 'read') {
       // A read through the page cache may go beyond the end.
       wanted = Math.max(0, Math.min(length, this.server.size - request.offset));
       if (wanted === 0) {
-        this.answerRead(unique, Buffer.alloc(0));
-        return false;
+        this.answerRead(request, Buffer.alloc(0));
+        return;
       }
-      data = Buffer.allocUnsafe(wanted);
+      data = pooledMemory(wanted);
     }
     this.inFlight++;
     if (this.inFlight >= MAX_IN_FLIGHT && !this.paused) {
       this.paused = true;
       this.channel.pause();
     }
-    this.server.transfer(new FuseTransfer(this, unique, kind, request.offset, wanted, data, kept));
-    return kept;
+    const kept = kind === 'write' ? slab : undefined;
+    if (kept !== undefined) kept.users++;
+    this.server.transfer(new FuseTransfer(this, request, kind, wanted, data, kept));
   }
-  finished(kept: Buffer | undefined): void {
+  finished(kept: Slab | undefined): void {
     this.inFlight--;
     if (kept !== undefined) this.channel.release(kept);
     if (!this.paused || this.inFlight >= MAX_IN_FLIGHT / 2) return;
@@ -206,22 +212,34 @@ function kindOf({ opcode, mode }: FuseRequest): TransferKind | undefined {
   }
 }
 
-class FuseTransfer implements Transfer {
+class FuseTransfer implements Transfer, Unique {
+  readonly uniqueLow: number;
+  readonly uniqueHigh: number;
+  readonly offset: number;
+
+  /** `kept`: what holds the data of a write. */
   constructor(
     private readonly session: FuseSession,
-    private readonly unique: bigint,
+    { uniqueLow, uniqueHigh, offset }: FuseRequest,
     readonly kind: TransferKind,
-    readonly offset: number,
     readonly length: number,
-    readonly data: Buffer | undefined,
-    private readonly kept: boolean,
-  ) {}
+    readonly data: Uint8Array | undefined,
+    private readonly kept: Slab | undefined,
+  ) {
+    this.uniqueLow = uniqueLow;
+    this.uniqueHigh = uniqueHigh;
+    this.offset = offset;
+  }
   answer(error: number): void {
-    const { session, unique, data } = this;
-    if (error !== 0) session.answer(unique, error);
-    else if (this.kind === 'read' && data !== undefined) session.answerRead(unique, data);
-    else if (this.kind === 'write') session.answerWrite(unique, this.length);
-    else session.answer(unique, 0);
-    session.finished(this.kept ? data : undefined);
+    const { session, data } = this;
+    if (this.kind === 'read' && data !== undefined) {
+      if (error !== 0) session.answer(this, error);
+      else {
+        session.answerRead(this, data);
+        giveBack(data);
+      }
+    } else if (this.kind === 'write' && error === 0) session.answerWrite(this, this.length);
+    else session.answer(this, error);
+    session.finished(this.kept);
   }
 }

@@ -30,12 +30,15 @@ function transferBody(offset: number, length: number, data = Buffer.alloc(0)): B
   return Buffer.concat([body, data]);
 }
 
+const mark = (uniqueLow: number) => ({ uniqueLow, uniqueHigh: 0 });
+
 test('reads and writes are found with their place and payload', () => {
   const found = emptyRequest();
-  expect(decodeRequest(request(Opcode.READ, transferBody(8192, 4096), 99n), found)).toBe(true);
+  expect(decodeRequest(request(Opcode.READ, transferBody(8192, 4096), 2n ** 32n + 99n), found)).toBe(true);
   expect(found).toEqual({
     opcode: Opcode.READ,
-    unique: 99n,
+    uniqueLow: 99,
+    uniqueHigh: 1,
     offset: 8192,
     length: 4096,
     mode: 0,
@@ -44,7 +47,7 @@ test('reads and writes are found with their place and payload', () => {
   const payload = Buffer.alloc(512, 'x');
   expect(decodeRequest(request(Opcode.WRITE, transferBody(2 ** 40, 512, payload)), found)).toBe(true);
   expect(found.offset).toBe(2 ** 40);
-  expect(found.data).toEqual(payload);
+  expect(found.data).toEqual(new Uint8Array(payload));
 });
 
 test('hole punching and zeroing are told apart', () => {
@@ -84,7 +87,7 @@ test('the greeting offers what the loop driver profits from', () => {
   const body = Buffer.alloc(64);
   body.writeUInt32LE(7, 0);
   body.writeUInt32LE(45, 4);
-  const reply = initReply(3n, request(Opcode.INIT, body));
+  const reply = initReply(mark(3), request(Opcode.INIT, body));
   if (reply === undefined) throw new Error('refused');
   expect(reply.length).toBe(80);
   expect(reply.readUInt32LE(0)).toBe(80);
@@ -100,25 +103,25 @@ test('the greeting offers what the loop driver profits from', () => {
 test('a kernel of another major version gets no greeting', () => {
   const body = Buffer.alloc(64);
   body.writeUInt32LE(8, 0);
-  expect(initReply(3n, request(Opcode.INIT, body))).toBeUndefined();
-  expect(initReply(3n, request(Opcode.INIT, Buffer.alloc(4)))).toBeUndefined();
+  expect(initReply(mark(3), request(Opcode.INIT, body))).toBeUndefined();
+  expect(initReply(mark(3), request(Opcode.INIT, Buffer.alloc(4)))).toBeUndefined();
 });
 
 test('replies have the lengths that fuse.h gives them', () => {
   const sizes = [
-    openReply(1n),
-    writeReply(1n, 4096),
-    statfsReply(1n, 1 << 30, 4096),
-    attributesReply(1n, 1 << 30),
+    openReply(mark(1)),
+    writeReply(mark(1), 4096),
+    statfsReply(mark(1), 1 << 30, 4096),
+    attributesReply(mark(1), 1 << 30),
   ];
   expect(sizes.map((bytes) => bytes.length - 16)).toEqual([16, 8, 80, 104]);
   for (const bytes of sizes) expect(bytes.readUInt32LE(0)).toBe(bytes.length);
-  expect(replyHeader(5n, 30, 0).readInt32LE(4)).toBe(-30);
+  expect(replyHeader(mark(5), 30, 0).readInt32LE(4)).toBe(-30);
   expect(attributesChanged().readBigUInt64LE(8)).toBe(0n);
 });
 
 test('attributes show a regular file of the right size, also beyond 4 GiB', () => {
-  const bytes = attributesReply(1n, 2 ** 41 + 512);
+  const bytes = attributesReply(mark(1), 2 ** 41 + 512);
   expect(bytes.readBigUInt64LE(16 + 16 + 8)).toBe(BigInt(2 ** 41 + 512));
   expect(bytes.readUInt32LE(16 + 16 + 60)).toBe(0o100600);
 });
