@@ -6,7 +6,7 @@
  */
 import fs from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { Errno, type Disk, type DiskWaiter, type ErrnoCode } from '../engine/ports';
+import { Errno, type Disk, type DiskWaiter, type ErrnoCode, type Task } from '../engine/ports';
 import { geometryOf } from './disk-geometry';
 import { HolePunching, type RangeOperation } from './hole-punching';
 import { type InputQueue, type RoundEnd } from './input-queue';
@@ -37,31 +37,26 @@ function isInMemory(fd: number): boolean {
   }
 }
 
-interface ReadJob {
-  readonly kind: 'read';
-  readonly offset: number;
-  readonly bytes: Uint8Array;
-  readonly waiter: DiskWaiter;
+type JobKind = 'read' | 'write' | 'flush' | RangeOperation;
+
+/** One operation; as a task it is its own completion. */
+class Job implements Task {
+  error: ErrnoCode = 0;
+  constructor(
+    private readonly disk: FileDisk,
+    readonly kind: JobKind,
+    public offset: number,
+    public length: number,
+    readonly bytes: Uint8Array,
+    readonly fua: boolean,
+    private readonly waiter: DiskWaiter,
+  ) {}
+  run(): void {
+    this.disk.inFlight--;
+    this.waiter.onDiskDone(this.error);
+  }
 }
-interface WriteJob {
-  readonly kind: 'write';
-  readonly offset: number;
-  readonly bytes: Uint8Array;
-  readonly fua: boolean;
-  readonly waiter: DiskWaiter;
-}
-interface ZeroJob {
-  readonly kind: 'zero';
-  readonly operation: RangeOperation;
-  offset: number;
-  length: number;
-  readonly waiter: DiskWaiter;
-}
-interface FlushJob {
-  readonly kind: 'flush';
-  readonly waiter: DiskWaiter;
-}
-type Job = ReadJob | WriteJob | ZeroJob | FlushJob;
+const NO_BYTES = new Uint8Array(0);
 
 /** The opened file, shared by all who opened it with the same claim. */
 export interface OpenedFile {
@@ -75,10 +70,11 @@ export class FileDisk implements Disk, RoundEnd {
   size: number;
   readonly blockSize: number;
   private jobs: Job[] = [];
-  private inFlight = 0;
+  /** Operations asked for and not completed. */
+  inFlight = 0;
   private closed = false;
   private flushing = false;
-  private readonly flushQueue: DiskWaiter[] = [];
+  private readonly flushQueue: Job[] = [];
   private pooledReads = 0;
   private readonly inMemory: boolean;
   private readonly holes: HolePunching;
@@ -105,23 +101,20 @@ export class FileDisk implements Disk, RoundEnd {
   }
 
   read(offset: number, into: Uint8Array, waiter: DiskWaiter): void {
-    this.ask({ kind: 'read', offset, bytes: into, waiter }, offset, into.length);
+    this.ask(new Job(this, 'read', offset, into.length, into, false, waiter));
   }
   write(offset: number, from: Uint8Array, fua: boolean, waiter: DiskWaiter): void {
-    this.ask({ kind: 'write', offset, bytes: from, fua, waiter }, offset, from.length);
+    this.ask(new Job(this, 'write', offset, from.length, from, fua, waiter));
   }
   flush(waiter: DiskWaiter): void {
-    this.ask({ kind: 'flush', waiter }, 0, 0);
+    this.ask(new Job(this, 'flush', 0, 0, NO_BYTES, false, waiter));
   }
   discard(offset: number, length: number, waiter: DiskWaiter): void {
-    if (this.canDiscard) this.askZero('discard', offset, length, waiter);
+    if (this.canDiscard) this.ask(new Job(this, 'discard', offset, length, NO_BYTES, false, waiter));
     else this.queue.later(() => waiter.onDiskDone(Errno.EOPNOTSUPP));
   }
   zeroOut(offset: number, length: number, mayUnmap: boolean, waiter: DiskWaiter): void {
-    this.askZero(mayUnmap ? 'punch' : 'zero', offset, length, waiter);
-  }
-  private askZero(operation: RangeOperation, offset: number, length: number, waiter: DiskWaiter): void {
-    this.ask({ kind: 'zero', operation, offset, length, waiter }, offset, length);
+    this.ask(new Job(this, mayUnmap ? 'punch' : 'zero', offset, length, NO_BYTES, false, waiter));
   }
   refreshSize(waiter: DiskWaiter): void {
     let error: ErrnoCode = 0;
@@ -139,24 +132,21 @@ export class FileDisk implements Disk, RoundEnd {
     this.queue.later(() => waiter.onDiskDone(0));
   }
 
-  private ask(job: Job, offset: number, length: number): void {
-    if (this.closed) throw new Error(`${this.path}: ${job.kind} after close`);
-    // The page cache takes parts of larger sectors, too.
-    if (!(offset >= 0 && offset % 512 === 0 && length % 512 === 0))
-      throw new Error(`${this.path}: ${job.kind} of ${length} bytes at ${offset} is not aligned`);
+  private ask(job: Job): void {
+    const { kind, offset, length } = job;
+    if (this.closed) throw new Error(`${this.path}: ${kind} after close`);
+    if (!(offset >= 0 && offset % this.blockSize === 0 && length % this.blockSize === 0))
+      throw new Error(`${this.path}: ${kind} of ${length} bytes at ${offset} is not aligned`);
     this.inFlight++;
-    if (offset + length > this.size) this.finish(job.waiter, Errno.EIO);
-    else this.start(job);
+    if (offset + length > this.size) this.finish(job, Errno.EIO);
+    else {
+      if (this.jobs.length === 0) this.queue.afterWriters(this);
+      this.jobs.push(job);
+    }
   }
-  private start(job: Job): void {
-    if (this.jobs.length === 0) this.queue.afterWriters(this);
-    this.jobs.push(job);
-  }
-  private finish(waiter: DiskWaiter, error: ErrnoCode): void {
-    this.queue.later(() => {
-      this.inFlight--;
-      waiter.onDiskDone(error);
-    });
+  private finish(job: Job, error: ErrnoCode): void {
+    job.error = error;
+    this.queue.laterTask(job);
   }
 
   /** Does what was asked for, in that order; the completions are inputs of the next round. */
@@ -171,17 +161,17 @@ export class FileDisk implements Disk, RoundEnd {
         case 'write':
           this.writeNow(job);
           break;
-        case 'zero':
-          this.startZero(job);
-          break;
         case 'flush':
-          this.queueFlush(job.waiter);
+          this.queueFlush(job);
+          break;
+        default:
+          this.startZero(job, job.kind);
           break;
       }
     }
   }
 
-  private readNow(job: ReadJob): void {
+  private readNow(job: Job): void {
     if (this.pooledReads > 0 || job.bytes.length >= LARGE) {
       if (this.pooledReads > 0) this.pooledReads--;
       this.readPooled(job, 0);
@@ -200,23 +190,23 @@ export class FileDisk implements Disk, RoundEnd {
       error = errnoOf(failure);
     }
     if (performance.now() - began > SLOW_READ + job.bytes.length / 1e6) this.pooledReads = POOLED_READS;
-    this.finish(job.waiter, error);
+    this.finish(job, error);
   }
-  private readPooled(job: ReadJob, done: number): void {
-    const { bytes, offset, waiter } = job;
+  private readPooled(job: Job, done: number): void {
+    const { bytes, offset } = job;
     fs.read(this.file.fd, bytes, done, bytes.length - done, offset + done, (failure, got) => {
-      if (failure !== null) this.finish(waiter, errnoOf(failure));
-      else if (got === 0) this.finish(waiter, Errno.EIO);
+      if (failure !== null) this.finish(job, errnoOf(failure));
+      else if (got === 0) this.finish(job, Errno.EIO);
       else if (done + got < bytes.length) this.readPooled(job, done + got);
-      else this.finish(waiter, 0);
+      else this.finish(job, 0);
     });
   }
 
-  private writeNow(job: WriteJob): void {
+  private writeNow(job: Job): void {
     if (job.bytes.length >= LARGE) this.writePooled(job, 0);
     else this.written(job, this.writeAll(job.bytes, job.bytes.length, job.offset));
   }
-  private writePooled(job: WriteJob, done: number): void {
+  private writePooled(job: Job, done: number): void {
     const { bytes, offset } = job;
     fs.write(this.file.fd, bytes, done, bytes.length - done, offset + done, (failure, put) => {
       if (failure !== null) this.written(job, errnoOf(failure));
@@ -225,9 +215,9 @@ export class FileDisk implements Disk, RoundEnd {
       else this.written(job, 0);
     });
   }
-  private written({ fua, waiter }: WriteJob, error: ErrnoCode): void {
-    if (error === 0 && fua) this.queueFlush(waiter);
-    else this.finish(waiter, error);
+  private written(job: Job, error: ErrnoCode): void {
+    if (error === 0 && job.fua) this.queueFlush(job);
+    else this.finish(job, error);
   }
   private writeAll(bytes: Uint8Array, length: number, offset: number): ErrnoCode {
     try {
@@ -241,43 +231,43 @@ export class FileDisk implements Disk, RoundEnd {
       return errnoOf(failure);
     }
   }
-  private startZero(job: ZeroJob): void {
-    const { operation, offset, length } = job;
+  private startZero(job: Job, operation: RangeOperation): void {
+    const { offset, length } = job;
     if (!this.holes.takes(operation, length)) this.zeroNow(job);
     else
       this.holes.start(operation, offset, length, (ok) => {
-        if (ok) this.finish(job.waiter, 0);
+        if (ok) this.finish(job, 0);
         else this.queue.input(() => this.zeroNow(job));
       });
   }
   /** A piece a round, so that others get their turn. */
-  private zeroNow(job: ZeroJob): void {
+  private zeroNow(job: Job): void {
     zeros ??= new Uint8Array(ZERO_PIECE);
     const length = Math.min(job.length, ZERO_PIECE);
     const error = this.writeAll(zeros, length, job.offset);
     job.offset += length;
     job.length -= length;
-    if (error !== 0 || job.length === 0) this.finish(job.waiter, error);
+    if (error !== 0 || job.length === 0) this.finish(job, error);
     else this.queue.later(() => this.zeroNow(job));
   }
 
-  private queueFlush(waiter: DiskWaiter): void {
+  private queueFlush(job: Job): void {
     if (this.inMemory) {
-      this.finish(waiter, 0);
+      this.finish(job, 0);
       return;
     }
-    this.flushQueue.push(waiter);
+    this.flushQueue.push(job);
     if (!this.flushing) this.flushNow();
   }
   private flushNow(): void {
-    const waiters = this.flushQueue.splice(0);
-    if (waiters.length === 0) return;
+    const jobs = this.flushQueue.splice(0);
+    if (jobs.length === 0) return;
     this.flushing = true;
     fs.fdatasync(this.file.fd, (failure) => {
       const error = failure === null ? 0 : errnoOf(failure);
       this.flushing = false;
       this.queue.input(() => {
-        for (const waiter of waiters) this.finish(waiter, error);
+        for (const job of jobs) this.finish(job, error);
         this.flushNow();
       });
     });

@@ -3,10 +3,11 @@
  * tasks run after the input that asked for them and before the next (ports.ts). A turn goes on until nothing is left:
  * inputs, then what was written to the network (it leaves together), then the disk operations that were asked for,
  * whose completions are inputs again. Sending before the local write overlaps the peer's work with ours
- * (performance.md 4.3).
+ * (performance.md 4.3). What is too small for that leaves at the end of the turn, in one packet with what follows.
  */
 import { performance } from 'node:perf_hooks';
 import { type Scheduler, type Task, type TimerHandle, type TimerWaiter } from '../engine/ports';
+import { EventLoopSpin } from './event-loop-spin';
 
 /** Work that is left to the end of an input round. */
 export interface RoundEnd {
@@ -53,10 +54,12 @@ class Timer implements TimerHandle {
 }
 
 export class InputQueue implements Scheduler {
-  private inputs: (() => void)[] = [];
+  private inputs: Task[] = [];
   private tasks: Task[] = [];
   private writers: RoundEnd[] = [];
   private disks: RoundEnd[] = [];
+  private lastWriters: RoundEnd[] = [];
+  private readonly spin = new EventLoopSpin(() => performance.now());
   private running = false;
   private continued = false;
 
@@ -80,17 +83,32 @@ export class InputQueue implements Scheduler {
 
   /** Runs `action` to completion as an input: at once, or after the running one. */
   input(action: () => void): void {
-    this.inputs.push(action);
+    this.inputs.push({ run: action });
     if (!this.running) this.run();
+  }
+  /** As `input`, for what a client or a peer sent: more may follow soon. */
+  data(input: Task): void {
+    this.inputs.push(input);
+    if (this.running) return;
+    this.run();
+    this.spin.dataCame();
   }
   /** Makes `action` an input that comes later, never from within the call. */
   later(action: () => void): void {
-    this.inputs.push(action);
+    this.laterTask({ run: action });
+  }
+  laterTask(input: Task): void {
+    this.inputs.push(input);
     if (!this.running) this.continueLater();
   }
   /** `writer` has bytes to send: called once after the inputs of this round. */
   afterInputs(writer: RoundEnd): void {
     this.writers.push(writer);
+    if (!this.running) this.continueLater();
+  }
+  /** `writer` has a few bytes to send: called once when nothing else is left in this turn. */
+  afterTurn(writer: RoundEnd): void {
+    this.lastWriters.push(writer);
     if (!this.running) this.continueLater();
   }
   /** `disk` has operations to start: called once after the network writes of this round. */
@@ -125,6 +143,7 @@ export class InputQueue implements Scheduler {
         this.disks = runAll(this.disks);
         if (performance.now() - began > LONGEST_TURN) break;
       }
+      this.lastWriters = runAll(this.lastWriters);
       this.running = false;
     } catch (error) {
       // `running` stays set: no further input is handled.
@@ -138,7 +157,7 @@ export class InputQueue implements Scheduler {
     const inputs = this.inputs;
     this.inputs = [];
     for (let i = 0; i < inputs.length; i++) {
-      inputs[i]?.();
+      inputs[i]?.run();
       if (this.tasks.length > 0) this.runTasks();
     }
   }

@@ -10,6 +10,8 @@ import { descriptorOf, readInto, writeNow } from './socket-handle';
 /** Small writes are joined in pieces of this many bytes; larger ones get a piece of their own. */
 const PIECE = 64 * 1024;
 const LARGE = 16 * 1024;
+/** Less than this waits for the end of the turn: acknowledgements leave together, after the disk operations. */
+const URGENT = 2048;
 /** `onDrained` comes when the queue has shrunk to this many bytes. */
 const LOW_MARK = 64 * 1024;
 const SPARE_PIECES = 32;
@@ -45,6 +47,7 @@ export class TcpStream implements ByteStream, RoundEnd {
   private readonly written: Uint8Array[] = [];
   private aboveLowMark = false;
   private asked = false;
+  private urgent = false;
   private readonly socket: Socket;
   private readonly memory: ReceiveMemory;
   private readonly descriptor: number;
@@ -64,7 +67,7 @@ export class TcpStream implements ByteStream, RoundEnd {
       space: () => memory.space(),
       onRead: (length) => {
         this.arrived = length;
-        queue.input(this.deliver);
+        queue.data(this.delivery);
       },
     });
     this.descriptor = descriptorOf(this.socket);
@@ -75,14 +78,15 @@ export class TcpStream implements ByteStream, RoundEnd {
     this.socket.on('close', () => this.tellClosed(0));
     this.socket.pause();
   }
-  private readonly deliver = (): void => {
+  private readonly delivery = { run: () => this.deliver() };
+  private deliver(): void {
     const { memory, receiver } = this;
     const bytes = memory.filled(this.arrived);
     if (this.closed) return;
     receiver?.onBytes(bytes);
     // One that came meanwhile knows nothing of what the other has kept.
     memory.makeRoom(receiver === this.receiver ? receiver?.window : undefined);
-  };
+  }
 
   get localIsGreater(): boolean {
     return isGreaterAddress(this.local, this.remote);
@@ -115,9 +119,14 @@ export class TcpStream implements ByteStream, RoundEnd {
   }
   private ask(length: number): void {
     this.held += length;
-    if (this.asked) return;
-    this.asked = true;
-    this.queue.afterInputs(this);
+    if (this.held >= URGENT) {
+      if (this.urgent) return;
+      this.urgent = this.asked = true;
+      this.queue.afterInputs(this);
+    } else if (!this.asked) {
+      this.asked = true;
+      this.queue.afterTurn(this);
+    }
   }
   private append(bytes: Uint8Array): void {
     if (this.tail !== undefined && this.tailUsed + bytes.length > this.tail.length) this.closeTail();
@@ -134,7 +143,9 @@ export class TcpStream implements ByteStream, RoundEnd {
     this.tail = undefined;
   }
   endRound(): void {
-    this.asked = false;
+    // What was first not urgent and then was has left already.
+    if (!this.asked) return;
+    this.asked = this.urgent = false;
     this.closeTail();
     const { pieces } = this;
     this.pieces = [];

@@ -32,6 +32,29 @@ describe('the input queue', () => {
     });
     expect(seen).toEqual(['network', 'disk', 'completion']);
   });
+  test('sends a few bytes at the end of the turn, with what the disk operations lead to', () => {
+    const seen: string[] = [];
+    const queue = new InputQueue(throwing);
+    queue.input(() => {
+      queue.afterTurn({ endRound: () => seen.push('acknowledgements') });
+      queue.afterWriters({
+        endRound: () => {
+          seen.push('disk');
+          queue.laterTask({ run: () => seen.push('completion') });
+        },
+      });
+      queue.afterInputs({ endRound: () => seen.push('network') });
+    });
+    expect(seen).toEqual(['network', 'disk', 'completion', 'acknowledgements']);
+  });
+  test('a few bytes to send outside of a turn leave too', async () => {
+    const queue = new InputQueue(throwing);
+    let sent = 0;
+    queue.afterTurn({ endRound: () => sent++ });
+    expect(sent).toBe(0);
+    await tick();
+    expect(sent).toBe(1);
+  });
   test('later never runs within the call', async () => {
     const seen: string[] = [];
     const queue = new InputQueue(throwing);

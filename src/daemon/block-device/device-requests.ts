@@ -64,10 +64,12 @@ export class DeviceRequests implements FileServer {
     else this.queue.input(() => this.take(request));
   }
   together(action: () => void): void {
-    this.queue.input(() => {
-      this.inInput = true;
-      action();
-      this.inInput = false;
+    this.queue.data({
+      run: () => {
+        this.inInput = true;
+        action();
+        this.inInput = false;
+      },
     });
   }
   private take(request: Transfer): void {
