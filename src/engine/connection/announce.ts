@@ -10,6 +10,7 @@ import { type Connection, type Device, type PeerDevice, type Resource } from '..
 import { authoritativeNodes, combinedDependency, isStable, isSyncTarget, weakNodes } from '../state/derived';
 import { committedDevice, committedState } from '../state/state-change';
 import { sameUuid } from '../state/data-trust';
+import { lacksOurWrites } from '../state/unshared-writes';
 
 export function sendSyncParameters(peerDevice: PeerDevice): void {
   const { connection, options, device } = peerDevice;
@@ -74,7 +75,9 @@ function announcedFlags(peerDevice: PeerDevice, syncTarget: boolean, extra: bigi
   if (connection.discardMyData) flags |= UUID_FLAG.DISCARD_MY_DATA;
   if (device.crashedPrimary) flags |= UUID_FLAG.CRASHED_PRIMARY;
   if ((metaFlags & DeviceFlag.CONSISTENT) === 0) flags |= UUID_FLAG.INCONSISTENT;
-  if (connection.reconnect) flags |= UUID_FLAG.RECONNECT;
+  // Two that reconnect with one generation are taken for in sync; what only we have must be brought over.
+  const unshared = device.primaryLostQuorum && lacksOurWrites(peerDevice);
+  if (connection.reconnect && !unshared) flags |= UUID_FLAG.RECONNECT;
   if (device.primaryLostQuorum) flags |= UUID_FLAG.PRIMARY_LOST_QUORUM;
   if (syncTarget) flags |= UUID_FLAG.SYNC_TARGET;
   const state = committedState(device.resource);

@@ -1,5 +1,6 @@
 /** Deferred actions of a device (engine.md 2.7 step 5). */
 import { DiskState, Role } from '../../control/contract/states';
+import { settleOwedCurrentUuid } from '../uuid/new-current-uuid';
 import { sendStateToAll } from './deferred-peer';
 import { holdDeferred } from './deferred-queue';
 import { type DeviceChange, type StateChange } from './state-change';
@@ -24,10 +25,18 @@ export function deferDevice(change: StateChange, node: DeviceChange): void {
     device.tryToGetResync = false;
     peerActions.tryToGetResync(device);
   }
+  makeOwedGeneration(change, node);
   dataActions.syncMetadata(device);
   if (change.new.role === Role.Primary && node.old.haveQuorum && !node.new.haveQuorum) {
     peerActions.runHelper('quorum-lost', device);
   }
+}
+
+/** A peer that is away must not share the generation of writes that failed for want of quorum. */
+function makeOwedGeneration(change: StateChange, { device, old, new: now }: DeviceChange): void {
+  const regained = !old.haveQuorum && now.haveQuorum && change.new.role === Role.Primary;
+  if (!regained || !device.primaryLostQuorum || !device.newCurrentUuidOwed) return;
+  if (!device.writingNewCurrentUuid) settleOwedCurrentUuid(device);
 }
 
 /** A size counts as agreed once some disk is UpToDate. */

@@ -12,6 +12,7 @@ import { hex16, logLine } from './object-log';
 import { hasStableSource } from './stable-source';
 import { type DeviceChange, type LinkChange, type StateChange } from './state-change';
 import { type TransactionNotes } from './transaction-notes';
+import { hasUnsharedWrites } from './unshared-writes';
 
 export function finishChange(change: StateChange, notes: TransactionNotes): void {
   const { resource } = change;
@@ -82,7 +83,8 @@ function finishDeviceFlags(change: StateChange, node: DeviceChange): void {
   if (attaching(node.old.disk) && !attaching(node.new.disk)) {
     device.reattachTime = resource.host.ports.scheduler.now();
   }
-  if (!node.old.haveQuorum && node.new.haveQuorum) device.primaryLostQuorum = false;
+  if (device.primaryLostQuorum && node.new.haveQuorum && !hasUnsharedWrites(node))
+    device.primaryLostQuorum = false;
   // What only this disk has is not forgotten because its node is demoted before it is let go.
   const failed = node.old.disk > DiskState.Failed && node.new.disk === DiskState.Failed;
   if (failed && change.old.role === Role.Primary) device.crashedPrimary = true;

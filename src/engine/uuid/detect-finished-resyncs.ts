@@ -108,7 +108,8 @@ function clearGeneration(peerDevice: PeerDevice, node: number): void {
     const what = `clearing bitmap UUID and content (${bits} bits)`;
     logLine(device, 'info', `${what} for node ${node} ()(slot ${slot.bitmapIndex})`);
   }
-  dataActions.clearSlot(device, slot.bitmapIndex);
+  // Writes that failed for want of quorum belong to the generation, and the node has not got them.
+  if (!device.primaryLostQuorum) dataActions.clearSlot(device, slot.bitmapIndex);
 }
 
 function pushHistoryAfterClear(device: Device, node: number): void {

@@ -193,7 +193,8 @@ export function writeOwedForLostPeer(connection: Connection, done: Done): void {
   for (const peerDevice of connection.peerDevices) peerDevice.inHandshake = false;
   wakeStateWaiters(resource);
   const owing = resource.devices.filter(
-    (device) => device.newCurrentUuidOwed && device.cachedDataAccessible && !device.primaryLostQuorum,
+    ({ newCurrentUuidOwed, cachedDataAccessible, now }) =>
+      newCurrentUuidOwed && cachedDataAccessible && now.haveQuorum,
   );
   const { dataActions } = resource.host;
   if (owing.length === 0 || resource.cachedSuspended || !dataActions.hasWritesInTransferLog(resource)) {
