@@ -96,11 +96,13 @@ export function initializedAlBlock(): Uint8Array {
   return block;
 }
 
+let initializedBlock: Uint8Array | undefined;
+
 /** A whole ring of initialized blocks. */
 export function initializedActivityLog(geometry: ActivityLogGeometry): Uint8Array {
   const blocks = alBlocks(geometry);
   const ring = new Uint8Array(blocks * AL_BLOCK_BYTES);
-  const block = initializedAlBlock();
+  const block = (initializedBlock ??= initializedAlBlock());
   for (let i = 0; i < blocks; i++) ring.set(block, i * AL_BLOCK_BYTES);
   return ring;
 }

@@ -81,22 +81,44 @@ function writeScalar(view: DataView, type: ScalarType, offset: number, value: bi
 
 /** Every value of a scalar field, reserved or not, in order. */
 export function readField(view: DataView, field: ScalarField, base = 0): (bigint | number)[] {
-  return Array.from({ length: field.count ?? 1 }, (_, i) =>
-    readScalar(view, field.type, base + field.offset + i * WIDTH[field.type]),
-  );
+  const { type, count = 1 } = field;
+  const width = WIDTH[type];
+  const values: (bigint | number)[] = [];
+  for (let i = 0, at = base + field.offset; i < count; i++, at += width) {
+    values.push(readScalar(view, type, at));
+  }
+  return values;
+}
+
+interface NamedField {
+  readonly name: string;
+  readonly field: ScalarField | StructField;
+}
+/** The fields that have a value, listed once a table: superblocks are read and written all the time. */
+const listed = new WeakMap<FieldTable, readonly NamedField[]>();
+
+function fieldsOf(table: FieldTable): readonly NamedField[] {
+  let fields = listed.get(table);
+  if (fields === undefined) {
+    fields = Object.entries(table)
+      .map(([name, field]) => ({ name, field }))
+      .filter(({ field }) => 'struct' in field || !field.reserved);
+    listed.set(table, fields);
+  }
+  return fields;
 }
 
 function decodeAt(table: FieldTable, view: DataView, base: number): Record<string, unknown> {
   const record: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(table)) {
+  for (const { name, field } of fieldsOf(table)) {
     if ('struct' in field) {
-      record[name] = Array.from({ length: field.count }, (_, i) =>
-        decodeAt(field.struct, view, base + field.offset + i * field.stride),
-      );
-    } else if (!field.reserved) {
-      const values = readField(view, field, base);
-      record[name] = field.count === undefined ? values[0] : values;
-    }
+      const elements: unknown[] = [];
+      for (let i = 0, at = base + field.offset; i < field.count; i++, at += field.stride) {
+        elements.push(decodeAt(field.struct, view, at));
+      }
+      record[name] = elements;
+    } else if (field.count === undefined) record[name] = readScalar(view, field.type, base + field.offset);
+    else record[name] = readField(view, field, base);
   }
   return record;
 }
@@ -111,23 +133,39 @@ function isScalar(value: unknown): value is bigint | number {
   return typeof value === 'bigint' || typeof value === 'number';
 }
 
-function encodeAt(table: FieldTable, record: object, view: DataView, base: number): void {
-  const values = new Map<string, unknown>(Object.entries(record));
-  for (const [name, field] of Object.entries(table)) {
-    const value = values.get(name);
-    const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-    if ('struct' in field) {
-      list.slice(0, field.count).forEach((element, i) => {
-        if (typeof element !== 'object' || element === null)
-          throw new TypeError(`${name}[${i}] is no record`);
-        encodeAt(field.struct, element, view, base + field.offset + i * field.stride);
-      });
-    } else if (!field.reserved) {
-      list.slice(0, field.count ?? 1).forEach((element, i) => {
-        if (!isScalar(element)) throw new TypeError(`${name} is no number`);
-        writeScalar(view, field.type, base + field.offset + i * WIDTH[field.type], element);
-      });
+type Values = Readonly<Record<string, unknown>>;
+function isRecord(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null;
+}
+
+function encodeAt(table: FieldTable, record: Values, view: DataView, base: number): void {
+  for (const { name, field } of fieldsOf(table)) {
+    const value = record[name];
+    if (!Array.isArray(value)) {
+      encodeOne(name, field, value, view, base + field.offset);
+      continue;
     }
+    const list: readonly unknown[] = value;
+    const stride = 'struct' in field ? field.stride : WIDTH[field.type];
+    const count = Math.min(field.count ?? 1, list.length);
+    for (let i = 0, at = base + field.offset; i < count; i++, at += stride) {
+      encodeOne(name, field, list[i], view, at);
+    }
+  }
+}
+function encodeOne(
+  name: string,
+  field: ScalarField | StructField,
+  value: unknown,
+  view: DataView,
+  at: number,
+): void {
+  if ('struct' in field) {
+    if (!isRecord(value)) throw new TypeError(`${name} is no record`);
+    encodeAt(field.struct, value, view, at);
+  } else {
+    if (!isScalar(value)) throw new TypeError(`${name} is no number`);
+    writeScalar(view, field.type, at, value);
   }
 }
 
@@ -138,6 +176,6 @@ export function encodeFields<T extends FieldTable>(
   size: number,
 ): Uint8Array {
   const bytes = new Uint8Array(size);
-  encodeAt(table, record, viewOf(bytes), 0);
+  if (isRecord(record)) encodeAt(table, record, viewOf(bytes), 0);
   return bytes;
 }

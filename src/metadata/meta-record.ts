@@ -32,6 +32,7 @@ export interface MetaRecord extends Superblock09 {
 
 /** Decodes a superblock of the given format (4096 bytes; v06: 24). Nothing is validated. */
 export function decodeRecord(format: Format, bytes: Uint8Array): MetaRecord {
+  if (format === 'v09') return decodeRecord09(bytes);
   const record: MetaRecord = { ...freshSuperblock09(1), counters: [0, 0, 0, 0, 0], storedSize: 0n, flags: 0 };
   switch (format) {
     case 'v06': {
@@ -65,16 +66,13 @@ export function decodeRecord(format: Format, bytes: Uint8Array): MetaRecord {
         return { ...merged, alStripes: 1, alStripeSize4k: 8 };
       return merged;
     }
-    case 'v09': {
-      const block = decodeSuperblock09(bytes);
-      return {
-        ...record,
-        ...block,
-        bmMaxPeers: Math.min(block.bmMaxPeers, MAX_PEERS),
-        storedSize: stored(bytes),
-      };
-    }
   }
+}
+
+function decodeRecord09(bytes: Uint8Array): MetaRecord {
+  const block = decodeSuperblock09(bytes);
+  const bmMaxPeers = Math.min(block.bmMaxPeers, MAX_PEERS);
+  return { ...block, counters: [0, 0, 0, 0, 0], bmMaxPeers, storedSize: stored(bytes) };
 }
 
 function stored(bytes: Uint8Array): bigint {

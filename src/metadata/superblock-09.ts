@@ -70,6 +70,11 @@ export function emptyPeerSlot09(): PeerSlot09 {
   return { bitmapUuid: 0n, bitmapDagtag: 0n, flags: 0, bitmapIndex: -1 };
 }
 
+/** A copy that stays as it is when the original changes. */
+export function copySuperblock09(sb: Readonly<Superblock09>): Superblock09 {
+  return { ...sb, peers: sb.peers.map((peer) => ({ ...peer })), historyUuids: [...sb.historyUuids] };
+}
+
 /** What create-md starts from; the layout fields (mdSizeSect, alOffset, bmOffset) are still 0. */
 export function freshSuperblock09(maxPeers: number): Superblock09 {
   return {

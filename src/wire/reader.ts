@@ -51,6 +51,27 @@ interface LengthLimit {
   readonly strict: boolean;
 }
 
+type Limits = ReadonlyMap<number, LengthLimit>;
+/** Every connection asks twice a stream, for what is the same each time. */
+const knownLimits = new Map<string, Limits>();
+
+function limitsOf(stream: Stream, context: WireContext): Limits {
+  const key = `${stream} ${context.protocol} ${context.features}`;
+  const known = knownLimits.get(key);
+  if (known !== undefined) return known;
+  const limits = new Map<number, LengthLimit>();
+  for (const name of PACKET_NAMES) {
+    const spec = packetSpec(name);
+    if (spec.stream !== stream && spec.stream !== 'both') continue;
+    const { min, max } = payloadLimits(name, context);
+    limits.set(spec.number, { name, min, max, strict: min === max });
+  }
+  // Peers choose: no more than a few are kept.
+  if (knownLimits.size >= 32) knownLimits.clear();
+  knownLimits.set(key, limits);
+  return limits;
+}
+
 export class PacketReader {
   /** The current packet, valid after next() said 'packet' and until the next call of it. */
   command = 0;
@@ -66,7 +87,7 @@ export class PacketReader {
   fault: WireFault | null = null;
 
   private context: WireContext = BEFORE_FEATURES;
-  private limits = new Map<number, LengthLimit>();
+  private limits: Limits = new Map();
   /** Unread part of the current window: offsets in `view`. */
   private at = 0;
   private end = 0;
@@ -106,13 +127,7 @@ export class PacketReader {
   /** What was agreed; before that the reader takes any header and the longest packets. */
   setContext(context: WireContext): void {
     this.context = context;
-    this.limits = new Map();
-    for (const name of PACKET_NAMES) {
-      const spec = packetSpec(name);
-      if (spec.stream !== this.stream && spec.stream !== 'both') continue;
-      const { min, max } = payloadLimits(name, context);
-      this.limits.set(spec.number, { name, min, max, strict: min === max });
-    }
+    this.limits = limitsOf(this.stream, context);
   }
 
   /** Takes received bytes. False: the backlog is large, read no more until next() said 'more'. */

@@ -1,5 +1,6 @@
 /** A new generation (engine.md 4.4): made when this node writes on without some node that has the present one. */
 import { DiskState, ReplicationState } from '../../control/contract/states';
+import { copySuperblock09 } from '../../metadata/superblock-09';
 import { UUID_FLAG, UUID_NOT_IN_SYNC } from '../../wire/uuids110';
 import { NO_NODES, nodeBit, type NodeMask } from '../node-mask';
 import { type Connection, type Device, type PeerDevice, type Resource, wantsBitmap } from '../objects';
@@ -74,7 +75,7 @@ type Rotation = 'rotated' | 'needless' | 'failed';
 function rotateOnDisk(device: Device, weak: NodeMask, done: (outcome: Rotation) => void): void {
   const { dataActions, ports } = device.resource.host;
   const superblock = superblockOf(device);
-  const before = structuredClone(superblock);
+  const before = copySuperblock09(superblock);
   const wasDay0 = isDay0(superblock);
   const got = rotateIntoBitmapSlots(device, weak);
   const unsure = device.mayBeOnCurrent !== NO_NODES;

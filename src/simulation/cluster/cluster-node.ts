@@ -3,6 +3,7 @@ import { ConnectionState, DiskState, ReplicationState, Role } from '../../contro
 import { type ExportedDevice } from '../../engine/application-io';
 import { INDEX_INTERNAL } from '../../metadata/layout';
 import { DeviceFlag } from '../../metadata/superblock-flags';
+import { type Superblock09 } from '../../metadata/superblock-09';
 import { applyActivityLog, type MetadataPlace, readSuperblock } from '../metadata-tool';
 import { type SimulatedHost, type StopKind } from '../world/simulated-host';
 import { Application } from './application';
@@ -10,6 +11,12 @@ import { type Cluster } from './cluster';
 import { type EngineDoor, type PeerView } from './engine-door';
 import { attachRequest, diskPath, type NodeAddress, upRequests } from './requests';
 import { Violation } from './violation';
+
+type SuperblockFinding = Readonly<Superblock09> | { readonly defect: string };
+interface SuperblockRead {
+  readonly version: number;
+  readonly found: SuperblockFinding;
+}
 
 /** One DRBD host of the cluster: its machine, its engine while it runs, and what its operator asked for. */
 export class ClusterNode implements NodeAddress {
@@ -20,6 +27,7 @@ export class ClusterNode implements NodeAddress {
   changingRole = false;
   private engine: EngineDoor | undefined;
   private exported: ExportedDevice | undefined;
+  private superblockRead: SuperblockRead | undefined;
 
   constructor(
     private readonly cluster: Cluster,
@@ -38,6 +46,15 @@ export class ClusterNode implements NodeAddress {
   }
   get metadata(): MetadataPlace {
     return { medium: this.host.medium(diskPath), index: INDEX_INTERNAL };
+  }
+  /** The superblock on the medium, or what is wrong with it. */
+  get superblock(): SuperblockFinding {
+    const { metadata } = this;
+    const { version } = metadata.medium;
+    if (this.superblockRead?.version !== version) {
+      this.superblockRead = { version, found: readSuperblock(metadata) };
+    }
+    return this.superblockRead.found;
   }
 
   // --- what its engine says
@@ -65,7 +82,7 @@ export class ClusterNode implements NodeAddress {
    * node does not know.
    */
   knowsGenerationOf(peer: ClusterNode): boolean {
-    const [own, other] = [readSuperblock(this.metadata), readSuperblock(peer.metadata)];
+    const [own, other] = [this.superblock, peer.superblock];
     if ('defect' in own || 'defect' in other) return false;
     if ((other.flags & DeviceFlag.CONSISTENT) === 0) return true;
     const same = (one: bigint): boolean => (one & ~1n) === (other.currentUuid & ~1n);
@@ -77,7 +94,7 @@ export class ClusterNode implements NodeAddress {
   }
   /** The current UUID on the medium, without its lowest bit (engine.md 0). */
   get currentUuid(): string | undefined {
-    const superblock = readSuperblock(this.metadata);
+    const { superblock } = this;
     return 'defect' in superblock ? undefined : (superblock.currentUuid & ~1n).toString(16);
   }
   /** This node considers itself and `peer` connected, both UpToDate, and nothing going on between them. */
@@ -116,7 +133,7 @@ export class ClusterNode implements NodeAddress {
     this.run('up', upRequests(this.cluster.settings, this, this.cluster.peersOf(this)), done);
   }
   private checkMetadata(): void {
-    const superblock = readSuperblock(this.metadata);
+    const { superblock } = this;
     if ('defect' in superblock) throw new Violation(`meta-data of ${this.name}: ${superblock.defect}`);
     const applied = applyActivityLog(this.metadata);
     if ('defect' in applied) throw new Violation(`meta-data of ${this.name}: ${applied.defect}`);

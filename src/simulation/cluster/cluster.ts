@@ -1,6 +1,6 @@
 import { ConnectionState } from '../../control/contract/states';
 import { DeviceFlag } from '../../metadata/superblock-flags';
-import { createMetadata, diskSizeFor, readSuperblock } from '../metadata-tool';
+import { createMetadata, diskSizeFor } from '../metadata-tool';
 import { DiskPositions } from '../model/disk-positions';
 import { WriteHistory, type WriteRecord } from '../model/write-history';
 import { type World } from '../world/world';
@@ -88,7 +88,7 @@ export class Cluster {
     const wasDemoted = this.demoted.delete(node.name);
     judgeMetadata(node, 'after its host stopped');
     if (node.host.running) return;
-    const superblock = readSuperblock(node.metadata);
+    const { superblock } = node;
     const flags = 'defect' in superblock ? 0 : superblock.flags;
     // A demotion counts when the disk knows of it.
     const stillMarked = wasDemoted && (flags & DeviceFlag.CRASHED_PRIMARY) !== 0;

@@ -1,4 +1,3 @@
-import { readSuperblock } from '../metadata-tool';
 import { recognise } from '../model/tagged-sectors';
 import { type Position } from '../model/write-history';
 import { type Cluster } from './cluster';
@@ -39,7 +38,7 @@ export function compareMedia(cluster: Cluster, one: ClusterNode, two: ClusterNod
 
 /** The meta-data on the medium is what any tool would accept at this moment. */
 export function judgeMetadata(node: ClusterNode, when: string): void {
-  const superblock = readSuperblock(node.metadata);
+  const { superblock } = node;
   if ('defect' in superblock) {
     throw new Violation(`meta-data of ${node.name} ${when}: ${superblock.defect}`);
   }

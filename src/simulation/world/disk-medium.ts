@@ -24,6 +24,8 @@ export class DiskMedium {
   private readonly cache: CachedWrite[] = [];
   /** Number of writes that ever entered the cache, so that a flush knows how far it reaches. */
   private entered = 0;
+  /** Grows whenever what readers see may have changed. */
+  version = 0;
 
   constructor(
     readonly path: string,
@@ -38,6 +40,7 @@ export class DiskMedium {
 
   /** `bytes` undefined writes zeros. */
   write(offset: number, length: number, bytes: Uint8Array | undefined, stable: boolean): void {
+    this.version++;
     put(this.visible, offset, length, bytes);
     if (stable && this.cache.length === 0) put(this.stable, offset, length, bytes);
     else {
@@ -50,7 +53,8 @@ export class DiskMedium {
     return this.entered;
   }
   flushUpTo(mark: number): void {
-    const count = Math.max(0, mark - (this.entered - this.cache.length));
+    const count = mark - (this.entered - this.cache.length);
+    if (count <= 0) return;
     for (const write of this.cache.splice(0, count)) {
       put(this.stable, write.offset, write.length, write.bytes);
     }
@@ -60,6 +64,7 @@ export class DiskMedium {
    * what is found at the next start.
    */
   losePower(random: RandomStream, inFlight: readonly CachedWrite[]): void {
+    this.version++;
     const keepMost = random.fraction();
     for (const write of [...this.cache, ...inFlight]) {
       if (write.stable) put(this.stable, write.offset, write.length, write.bytes);
