@@ -74,6 +74,52 @@ const mutations = [
     find: 'if (waiter === undefined || !this.isQuiet) return;',
     replace: 'if (waiter === undefined) return;',
   },
+  {
+    name: 'quorum-off-by-one',
+    file: 'state/quorum.ts',
+    find: 'return Math.floor(voters / 2) + 1;',
+    replace: 'return Math.floor(voters / 2);',
+    mix: 'quorum',
+  },
+  {
+    name: 'two-coordinators',
+    file: 'twopc/participant.ts',
+    find: 'if (local?.preparing) {',
+    replace: 'if (local?.preparing && local.tid < 0) {',
+    mix: 'quorum',
+  },
+  {
+    name: 'bitmap-of-the-peer-not-merged',
+    file: 'data/bitmap-exchange.ts',
+    find: 'for (let at = 0; at + 4 <= bytes.length; at += 4)',
+    replace: 'for (let at = 0; at + 4 <= bytes.length * 0; at += 4)',
+  },
+  {
+    name: 'lost-peer-counts-as-written',
+    file: 'data/write-path.ts',
+    find: 'request.okMask &= ~bit;\n  request.inSyncMask &= ~bit;',
+    replace: 'request.inSyncMask &= ~bit;',
+  },
+  {
+    name: 'resync-over-a-newer-write',
+    file: 'data/resync-target.ts',
+    find: 'without({ sector, sectors }, this.request.overwritten)',
+    replace: 'without({ sector, sectors }, [])',
+    mix: 'quorum',
+  },
+  {
+    name: 'resync-forgets-a-block-too-many',
+    file: 'data/resync-target.ts',
+    find: 'bitmap.clearRange(bitmapSlot, request.sector, request.sectors);',
+    replace:
+      'bitmap.clearRange(bitmapSlot, request.sector, Math.min(request.sectors + 8, bitmap.sectors - request.sector));',
+  },
+  {
+    name: 'refused-flush-ignored',
+    file: 'data/receive-epochs.ts',
+    find: 'if (error !== 0 && !flushUnsupported(error)) loseEpoch(connection);',
+    replace: 'if (error < 0) loseEpoch(connection);',
+  },
 ];
 
 function mutate({ name, file, find, replace }) {

@@ -4,15 +4,16 @@ import { Histogram } from './cluster/histogram';
 import { runSeed } from './cluster/run-seed';
 import { drbdEngine } from './cluster/drbd-engine';
 import { shrink } from './cluster/shrink';
-import { type Mix } from './cluster/workload';
+import { type Mix, mixes, randomHosts } from './cluster/cluster-settings';
 
 const usage = `usage: simulate [--seed N | --from N --seeds K] [--hosts H] [--steps S] [--mix M] [--trace | --shrink]
   --seed N    one run; its trace with --trace
   --from N    the first of many runs (default 1)
   --seeds K   how many (default 100)
-  --hosts H   hosts in the cluster (default 2)
+  --hosts H   hosts in the cluster (default 2 to 5, most often 2)
   --steps S   random deeds a run (default 300)
-  --mix M     full (default); basic: without rare commands and failing disks; wide: also options and invalidated peers
+  --mix M     full (default); basic: without rare commands and failing disks; wide: also options and invalidated
+              peers; quorum: also quorum, hosts without disks, operators who rely on it
   --first     end with the first run that fails
   --shrink    look for few steps that still fail
   --only LIST only these steps, as --shrink printed them
@@ -32,7 +33,8 @@ function print(text: string): void {
 interface Command {
   readonly from: number;
   readonly seeds: number;
-  readonly hosts: number;
+  /** Undefined: as many as the seed says. */
+  readonly hosts: number | undefined;
   readonly steps: number;
   readonly mix: Mix;
   readonly only: ReadonlySet<number> | undefined;
@@ -65,13 +67,13 @@ function readCommand(args: readonly string[]): Command {
     },
   });
   const single = values.seed !== undefined;
-  const mix = values.mix ?? 'full';
-  if (mix !== 'full' && mix !== 'basic' && mix !== 'wide') throw new Error(`no such mix: ${mix}`);
+  const mix = mixes.find((name) => name === (values.mix ?? 'full'));
+  if (mix === undefined) throw new Error(`no such mix: ${values.mix}`);
   const only = values.only?.split(',').map((step) => readNumber(step, 0, 0));
   return {
     from: readNumber(values.seed ?? values.from, 1, 0),
     seeds: single ? 1 : readNumber(values.seeds, 100, 1),
-    hosts: readNumber(values.hosts, 2, 2),
+    hosts: values.hosts === undefined ? undefined : readNumber(values.hosts, 2, 2),
     steps: readNumber(values.steps, 300, 1),
     mix,
     only: only === undefined ? undefined : new Set(only),
@@ -91,9 +93,10 @@ function simulate(command: Command): boolean {
   const total = new Histogram();
   const failed: number[] = [];
   const times: number[] = [];
-  const { hosts, steps, mix, only } = command;
+  const { steps, mix, only } = command;
   const sink = command.trace ? (line: string): void => print(`${line}\n`) : undefined;
   for (let seed = command.from; seed < command.from + command.seeds; seed++) {
+    const hosts = command.hosts ?? randomHosts(seed);
     const began = performance.now();
     const options = {
       seed,
@@ -106,6 +109,7 @@ function simulate(command: Command): boolean {
     const result = runSeed(options, drbdEngine);
     times.push(performance.now() - began);
     total.add(result.histogram);
+    total.count(`hosts: ${hosts}`);
     if (command.seeds === 1) {
       print(
         `trace ${result.traceHash}, ${result.events} events, ${(result.simulated / 1000).toFixed(1)} s simulated\n`,

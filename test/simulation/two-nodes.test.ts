@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { runBundled } from './run-bundled';
 
 const simulate = (...args: string[]): string =>
-  runBundled(join(__dirname, '../../src/simulation/main.ts'), args);
+  runBundled(join(__dirname, '../../src/simulation/main.ts'), ['--hosts', '2', ...args]);
 
 const failuresIn = (printed: string): string[] =>
   printed.split('\n').filter((line) => line.includes('FAILED'));
@@ -26,6 +26,14 @@ test('two nodes survive 50 histories with failing disks and rare commands', () =
   const printed = simulate('--from', '1', '--seeds', '50', '--mix', 'full');
   expect(failuresIn(printed)).toEqual([]);
   expect(lastLine(printed)).toBe('50 passed, 0 failed');
+}, 120_000);
+
+test('two nodes with quorum survive 40 histories of operators who rely on it', () => {
+  const printed = simulate('--from', '1', '--seeds', '40', '--mix', 'quorum');
+  expect(failuresIn(printed)).toEqual([]);
+  expect(lastLine(printed)).toBe('40 passed, 0 failed');
+  for (const name of ['primary: code -25', 'write: acknowledged', 'resource-options: done', 'write: errno 5'])
+    expect(printed).toMatch(new RegExp(`^${name} +[1-9]`, 'm'));
 }, 120_000);
 
 /** Seeds that found a bug of the engine, and what it was. Workloads change; those of the basic mix stay as they are. */

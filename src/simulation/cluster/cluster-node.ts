@@ -44,6 +44,10 @@ export class ClusterNode implements NodeAddress {
   get alive(): boolean {
     return this.host.alive;
   }
+  /** It has no disk on purpose. */
+  get isDiskless(): boolean {
+    return this.cluster.settings.diskless.has(this.nodeId);
+  }
   get metadata(): MetadataPlace {
     return { medium: this.host.medium(diskPath), index: INDEX_INTERNAL };
   }
@@ -97,15 +101,22 @@ export class ClusterNode implements NodeAddress {
     const { superblock } = this;
     return 'defect' in superblock ? undefined : (superblock.currentUuid & ~1n).toString(16);
   }
-  /** This node considers itself and `peer` connected, both UpToDate, and nothing going on between them. */
+  /** Its disk is as it has to be if nothing is wrong. */
+  get isWhole(): boolean {
+    return this.isDiskless ? this.diskState === DiskState.Diskless : this.diskIsUpToDate;
+  }
+  /**
+   * This node considers itself and `peer` connected, both UpToDate (or without a disk, if that is meant), and nothing
+   * going on between them.
+   */
   seesInSync(peer: ClusterNode): boolean {
     const view = this.viewOf(peer);
     return (
       view !== undefined &&
       view.cstate === ConnectionState.Connected &&
       view.repl === ReplicationState.Established &&
-      view.pdsk === DiskState.UpToDate &&
-      this.diskIsUpToDate
+      view.pdsk === (peer.isDiskless ? DiskState.Diskless : DiskState.UpToDate) &&
+      this.isWhole
     );
   }
   seesUpToDate(peer: ClusterNode): boolean {
@@ -116,7 +127,7 @@ export class ClusterNode implements NodeAddress {
 
   /** Boots: the tools check the meta-data, then everything is brought up as `drbdadm up` does. */
   start(done: () => void = () => undefined): void {
-    this.checkMetadata();
+    if (!this.isDiskless) this.checkMetadata();
     this.cluster.nodeStarts(this);
     const ports = this.host.start();
     this.application = new Application(this.cluster, this);
@@ -141,7 +152,7 @@ export class ClusterNode implements NodeAddress {
   }
   /** As `drbdadm attach` does: apply-al, then the request. */
   attach(): void {
-    if (this.disksOpen > 0) return;
+    if (this.isDiskless || this.disksOpen > 0) return;
     this.checkMetadata();
     this.run('attach', [attachRequest(this.cluster.settings)], () => undefined);
   }

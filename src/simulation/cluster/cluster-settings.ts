@@ -4,7 +4,7 @@ import {
   type PeerDeviceOptions,
   type ResourceOptions,
 } from '../../options/option-values';
-import { type RandomStream } from '../world/random-stream';
+import { RandomStream } from '../world/random-stream';
 
 /** How the cluster of one run is configured. */
 export interface ClusterSettings {
@@ -19,7 +19,18 @@ export interface ClusterSettings {
   readonly net: NetOptions;
   readonly disk: DiskOptions;
   readonly peerDevice: PeerDeviceOptions;
+  /** Node ids of hosts that have no disk on purpose. */
+  readonly diskless: ReadonlySet<number>;
+  /** Quorum decides who may write: operators promote whoever the engine lets, without looking. */
+  readonly quorum: boolean;
 }
+/**
+ * `basic`: writes, roles, connections, crashes. `full`: also what operators rarely do and disks that fail. `wide`: also
+ * changed options and invalidated peers. These do not change any more, so that the seeds of found bugs keep their
+ * meaning. `quorum`: all that with quorum, diskless hosts and operators who rely on it.
+ */
+export type Mix = 'basic' | 'full' | 'wide' | 'quorum';
+export const mixes: readonly Mix[] = ['basic', 'full', 'wide', 'quorum'];
 
 /** Sectors in 4 KiB. */
 export const block = 8;
@@ -34,7 +45,42 @@ function hotSectors(random: RandomStream, dataSectors: number): number[] {
   return sectors.length > 0 ? sectors : [0];
 }
 
-export function randomSettings(random: RandomStream, hosts: number): ClusterSettings {
+/** How many hosts a run has if nobody says it: most have two, which are fastest. */
+export function randomHosts(seed: number): number {
+  const fraction = RandomStream.fromSeed(seed).split('hosts').fraction();
+  if (fraction < 0.7) return 2;
+  if (fraction < 0.88) return 3;
+  return fraction < 0.96 ? 4 : 5;
+}
+
+export function randomSettings(random: RandomStream, hosts: number, mix: Mix): ClusterSettings {
+  const plain = plainSettings(random, hosts);
+  return mix === 'quorum' ? withQuorum(plain, random.split('quorum')) : plain;
+}
+/** Only protocol C promises that what was acknowledged is where the quorum is. */
+function withQuorum(plain: ClusterSettings, random: RandomStream): ClusterSettings {
+  const { hosts } = plain;
+  const diskless = new Set<number>(hosts > 2 && random.chance(0.5) ? [hosts - 1] : []);
+  const majority = ((hosts - diskless.size) >> 1) + 1;
+  return {
+    ...plain,
+    garbage: random.chance(0.7),
+    resource: {
+      ...plain.resource,
+      quorum: random.pick(['majority', 'majority', 'all', majority] as const),
+      ...randomNoQuorum(random),
+      'on-suspended-primary-outdated': random.pick(['disconnect', 'force-secondary'] as const),
+    },
+    net: { ...plain.net, protocol: 'C' },
+    diskless,
+    quorum: true,
+  };
+}
+export function randomNoQuorum(random: RandomStream): Pick<ResourceOptions, 'on-no-quorum'> {
+  return { 'on-no-quorum': random.pick(['io-error', 'suspend-io'] as const) };
+}
+
+function plainSettings(random: RandomStream, hosts: number): ClusterSettings {
   // A whole number of bitmap words, or not.
   const dataSectors = random.pick([512, 1000, 2048]);
   return {
@@ -55,5 +101,7 @@ export function randomSettings(random: RandomStream, hosts: number): ClusterSett
     },
     disk: { 'al-extents': 67, ...(random.chance(0.2) ? { 'md-flushes': true } : {}) },
     peerDevice: { 'resync-rate': 20000, 'c-min-rate': 0 },
+    diskless: new Set(),
+    quorum: false,
   };
 }

@@ -10,6 +10,7 @@ import { type EngineFactory } from './engine-door';
 import { Histogram } from './histogram';
 import { judgeMedium, judgeMetadata } from './judge-disks';
 import { diskPath } from './requests';
+import { RivalPrimaries } from './rival-primaries';
 import { Violation } from './violation';
 
 /** Hosts with one replicated device, the model of what they must hold, and the checks after every event. */
@@ -22,6 +23,7 @@ export class Cluster {
   private readonly primaries = new Set<string>();
   /** Were Primary in this life and are not any more. */
   private readonly demoted = new Set<string>();
+  private readonly rivals = new RivalPrimaries();
 
   constructor(
     readonly world: World,
@@ -60,6 +62,8 @@ export class Cluster {
   /** An application was told that its write is done: who must have it from now on? */
   writeAcknowledged(node: ClusterNode, record: WriteRecord, livesAtIssue: readonly number[]): void {
     this.observe();
+    const rival = this.rivals.acknowledged(node.name, record);
+    if (rival !== undefined) throw new Violation(`${node.name} and ${rival} are both Primary and both write`);
     const holders = node.diskIsUpToDate ? [node.name] : [];
     this.unflushed.add(node.name);
     const candidates = this.peersOf(node).filter((peer) => node.seesUpToDate(peer));
@@ -85,6 +89,7 @@ export class Cluster {
   /** A host stopped: is its engine gone with or without its disk's cache? */
   nodeStopped(node: ClusterNode): void {
     const wasPrimary = this.primaries.delete(node.name);
+    this.rivals.demoted(node.name);
     const wasDemoted = this.demoted.delete(node.name);
     judgeMetadata(node, 'after its host stopped');
     if (node.host.running) return;
@@ -134,9 +139,11 @@ export class Cluster {
     if (primary === this.primaries.has(node.name)) return;
     if (!primary) {
       this.primaries.delete(node.name);
+      this.rivals.demoted(node.name);
       this.demoted.add(node.name);
       return;
     }
+    this.rivals.promoted(node.name, this.history.now);
     this.primaries.add(node.name);
     this.demoted.delete(node.name);
   }
@@ -144,6 +151,7 @@ export class Cluster {
     if (one.isPrimary && two.isPrimary) {
       throw new Violation(`${one.name} and ${two.name} are connected and both Primary`);
     }
+    if (one.isDiskless || two.isDiskless) return;
     const quiet = this.aliveNodes.every((node) => node.door?.transferLogIsEmpty === true);
     if (this.settings.net.protocol !== 'C' && !quiet) return;
     const meeting = this.positions.meet(one.name, two.name);
@@ -166,7 +174,7 @@ export class Cluster {
       for (const two of this.nodes) if (one !== two && !one.seesInSync(two)) return;
     }
     for (const node of this.nodes) {
-      if (node.isPrimary || this.unflushed.has(node.name)) continue;
+      if (node.isPrimary || node.isDiskless || this.unflushed.has(node.name)) continue;
       this.positions.flushed(node.name, this.positions.current(node.name));
     }
   }

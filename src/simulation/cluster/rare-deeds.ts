@@ -2,6 +2,7 @@ import { ReplicationState } from '../../control/contract/states';
 import { type RandomStream } from '../world/random-stream';
 import { type Cluster } from './cluster';
 import { type ClusterNode } from './cluster-node';
+import { randomNoQuorum } from './cluster-settings';
 import {
   detachRequest,
   diskPath,
@@ -9,6 +10,7 @@ import {
   invalidateRequest,
   optionRequests,
   peerDeviceRequest,
+  resourceOptionsRequest,
   resumeRequest,
   suspendRequest,
 } from './requests';
@@ -37,15 +39,17 @@ export class RareDeeds {
   }
   attach(): string | undefined {
     const node = this.anyIdle();
-    if (node?.door === undefined || node.door.hasDisk) return undefined;
+    if (node?.door === undefined || node.door.hasDisk || node.isDiskless) return undefined;
     node.attach();
     return 'attach';
   }
   /** Only where a peer holds the same: otherwise data would be given up. */
   invalidate(): string | undefined {
     const node = this.anyIdle();
-    if (node === undefined || node.isPrimary) return undefined;
-    const source = this.cluster.peersOf(node).find((peer) => node.seesInSync(peer) && peer.seesInSync(node));
+    if (node === undefined || node.isPrimary || node.isDiskless) return undefined;
+    const source = this.cluster
+      .peersOf(node)
+      .find((peer) => !peer.isDiskless && node.seesInSync(peer) && peer.seesInSync(node));
     if (source === undefined) return undefined;
     this.cluster.positions.invalidated(node.name);
     node.run('invalidate', [invalidateRequest], () => undefined);
@@ -57,7 +61,7 @@ export class RareDeeds {
     if (node === undefined) return undefined;
     const target = this.cluster
       .peersOf(node)
-      .find((peer) => !peer.isPrimary && node.seesInSync(peer) && peer.seesInSync(node));
+      .find((peer) => !peer.isPrimary && !peer.isDiskless && node.seesInSync(peer) && peer.seesInSync(node));
     if (target === undefined) return undefined;
     this.cluster.positions.invalidated(target.name);
     node.run('invalidate-remote', [peerDeviceRequest('invalidate-remote', target)], () => undefined);
@@ -85,6 +89,17 @@ export class RareDeeds {
     const request = random.pick(optionRequests(changed, this.anyPeer(node)));
     node.run('options', [request], () => undefined);
     return request.command;
+  }
+  /** Other rules of quorum, of which none lets two partitions write. */
+  changeQuorum(): string | undefined {
+    const node = this.anyIdle();
+    if (node === undefined) return undefined;
+    const { random } = this;
+    const options = random.chance(0.5)
+      ? randomNoQuorum(random)
+      : { quorum: random.pick(['majority', 'all'] as const) };
+    node.run('resource-options', [resourceOptionsRequest(options)], () => undefined);
+    return 'resource-options';
   }
   verify(): string | undefined {
     const node = this.anyIdle();

@@ -1,6 +1,7 @@
 import { type ControlRequest } from '../../control/contract/requests';
 import { type SocketAddress } from '../../control/contract/snapshot';
 import { MetaIndex } from '../../control/contract/states';
+import { type ResourceOptions } from '../../options/option-values';
 import { type ClusterSettings } from './cluster-settings';
 
 export const resourceName = 'r0';
@@ -38,9 +39,10 @@ export function upRequests(
   own: NodeAddress,
   peers: readonly NodeAddress[],
 ): ControlRequest[] {
+  const diskless = settings.diskless.has(own.nodeId);
   const requests: ControlRequest[] = [
     { command: 'new-resource', resource, nodeId: own.nodeId, options: settings.resource },
-    { command: 'new-minor', resource, minor, volume, options: {} },
+    { command: 'new-minor', resource, minor, volume, options: diskless ? { diskless } : {} },
   ];
   for (const peer of peers) {
     const { nodeId: peerNodeId } = peer;
@@ -53,12 +55,15 @@ export function upRequests(
         resource,
         peerNodeId,
         volume,
-        options: settings.peerDevice,
+        options: {
+          ...settings.peerDevice,
+          ...(settings.diskless.has(peerNodeId) ? { bitmap: false } : {}),
+        },
         setDefaults: false,
       },
     );
   }
-  requests.push(attachRequest(settings));
+  if (!diskless) requests.push(attachRequest(settings));
   return [...requests, ...peers.map(connectRequest)];
 }
 export function roleRequest(role: 'primary' | 'secondary', force = false): ControlRequest {
@@ -70,6 +75,15 @@ export function disconnectRequest(peer: NodeAddress): ControlRequest {
 export const detachRequest: ControlRequest = { command: 'detach', minor, force: false, diskless: false };
 export const downRequest: ControlRequest = { command: 'down', resource };
 export const forcedDetachRequest: ControlRequest = { command: 'detach', minor, force: true, diskless: false };
+export const clearBitmapRequest: ControlRequest = {
+  command: 'new-current-uuid',
+  minor,
+  clearBitmap: true,
+  forceResync: false,
+};
+export function resourceOptionsRequest(options: ResourceOptions): ControlRequest {
+  return { command: 'resource-options', resource, options, setDefaults: false };
+}
 export const suspendRequest: ControlRequest = { command: 'suspend-io', minor };
 export const resumeRequest: ControlRequest = { command: 'resume-io', minor };
 export const invalidateRequest: ControlRequest = { command: 'invalidate', minor };

@@ -2,6 +2,7 @@ import {
   ConnectionState,
   connectionStateName,
   diskStateName,
+  ReplicationState,
   replicationStateName,
   roleName,
 } from '../../control/contract/states';
@@ -9,13 +10,20 @@ import { RandomStream } from '../world/random-stream';
 import { World } from '../world/world';
 import { Cluster } from './cluster';
 import { type ClusterNode } from './cluster-node';
-import { randomSettings } from './cluster-settings';
+import { type Mix, randomSettings } from './cluster-settings';
 import { type EngineFactory } from './engine-door';
 import { type Histogram } from './histogram';
 import { compareMedia, judgeMedium, judgeMetadata } from './judge-disks';
-import { connectRequest, disconnectRequest, peerDeviceRequest, resumeRequest, roleRequest } from './requests';
+import {
+  clearBitmapRequest,
+  connectRequest,
+  disconnectRequest,
+  peerDeviceRequest,
+  resumeRequest,
+  roleRequest,
+} from './requests';
 import { Violation } from './violation';
-import { type Mix, Workload } from './workload';
+import { Workload } from './workload';
 import { isPaused, mendDisk } from './rare-deeds';
 
 export interface RunOptions {
@@ -44,7 +52,8 @@ const timeToRest = 120_000;
 export function runSeed(options: RunOptions, makeEngine: EngineFactory): RunResult {
   const world = new World(options.seed, options.traceSink);
   const random = RandomStream.fromSeed(options.seed).split('workload');
-  const cluster = new Cluster(world, randomSettings(random.split('settings'), options.hosts), makeEngine);
+  const settings = randomSettings(random.split('settings'), options.hosts, options.mix);
+  const cluster = new Cluster(world, settings, makeEngine);
   let failure: string | undefined;
   try {
     bringUp(cluster);
@@ -73,8 +82,15 @@ function bringUp(cluster: Cluster): void {
   if (first === undefined) throw new Violation('a cluster without nodes');
   for (const node of cluster.nodes) node.start();
   waitFor(cluster, 'all nodes to be up', () =>
-    cluster.nodes.every((node) => node.pending === 0 && node.door?.hasDisk === true),
+    cluster.nodes.every((node) => node.pending === 0 && node.door?.hasDisk === !node.isDiskless),
   );
+  if (cluster.settings.quorum) waitFor(cluster, 'all connections', () => allConnected(cluster));
+  if (!cluster.settings.garbage) {
+    // All disks read as zeros: there is nothing to sync.
+    first.run('new-current-uuid', [clearBitmapRequest], () => undefined);
+    waitFor(cluster, 'the first generation', () => allInSync(cluster));
+    return;
+  }
   first.run('primary', [roleRequest('primary', true)], () => undefined);
   waitFor(cluster, 'the first promotion', () => first.isPrimary && first.pending === 0);
   waitFor(cluster, 'the initial sync', () => allInSync(cluster));
@@ -82,6 +98,11 @@ function bringUp(cluster: Cluster): void {
   waitFor(cluster, 'the first demotion', () => !first.isPrimary && first.pending === 0);
 }
 
+function allConnected(cluster: Cluster): boolean {
+  return cluster.nodes.every((node) =>
+    cluster.peersOf(node).every((peer) => node.viewOf(peer)?.repl === ReplicationState.Established),
+  );
+}
 function allInSync(cluster: Cluster): boolean {
   return cluster.nodes.every((node) => cluster.peersOf(node).every((peer) => node.seesInSync(peer)));
 }
@@ -144,7 +165,10 @@ function demoteAll(cluster: Cluster): void {
   cluster.histogram.count('all demoted for the sake of peace');
   for (const node of cluster.aliveNodes) {
     if (!node.isPrimary || node.pending > 0) continue;
-    node.application.close(() => node.run('secondary', [roleRequest('secondary')], () => undefined));
+    // Requests that a Primary without quorum will never get done are failed by force.
+    if (cluster.settings.quorum && node.application.inFlight > 0) {
+      node.run('secondary', [roleRequest('secondary', true)], () => undefined);
+    } else node.application.close(() => node.run('secondary', [roleRequest('secondary')], () => undefined));
   }
 }
 /**
@@ -166,7 +190,7 @@ function forceNewest(cluster: Cluster): void {
 /** What an operator does who finds his node without a disk or standing alone. */
 function mend(cluster: Cluster, node: ClusterNode): void {
   if (node.pending > 0 || node.door === undefined) return;
-  if (!node.door.hasDisk) {
+  if (!node.door.hasDisk && !node.isDiskless) {
     node.attach();
     return;
   }
@@ -189,17 +213,22 @@ function mend(cluster: Cluster, node: ClusterNode): void {
 function judgeAtRest(cluster: Cluster): void {
   const uuids = new Set<string>();
   for (const node of cluster.nodes) {
+    for (const peer of cluster.peersOf(node)) {
+      if (!node.seesInSync(peer)) throw new Violation(`does not stay at rest: ${describe(cluster, node)}`);
+    }
+  }
+  const withDisks = cluster.nodes.filter((node) => !node.isDiskless);
+  for (const node of withDisks) {
     judgeMetadata(node, 'at rest');
     judgeMedium(cluster, node, cluster.positions.current(node.name), 'at rest');
     for (const peer of cluster.peersOf(node)) {
-      if (!node.seesInSync(peer)) throw new Violation(`does not stay at rest: ${describe(cluster, node)}`);
       const bits = node.viewOf(peer)?.outOfSyncBits ?? 0;
       if (bits > 0) throw new Violation(`${bits} bits are set on ${node.name} for ${peer.name} at rest`);
     }
     uuids.add(node.currentUuid ?? `none on ${node.name}`);
   }
   if (uuids.size > 1) throw new Violation(`current UUIDs differ at rest: ${[...uuids].join(', ')}`);
-  for (const [i, one] of cluster.nodes.entries()) {
-    for (const two of cluster.nodes.slice(i + 1)) compareMedia(cluster, one, two);
+  for (const [i, one] of withDisks.entries()) {
+    for (const two of withDisks.slice(i + 1)) compareMedia(cluster, one, two);
   }
 }

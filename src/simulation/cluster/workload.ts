@@ -3,16 +3,10 @@ import { type RandomStream } from '../world/random-stream';
 import { type StopKind } from '../world/simulated-host';
 import { type Cluster } from './cluster';
 import { type ClusterNode } from './cluster-node';
-import { block } from './cluster-settings';
+import { block, type Mix } from './cluster-settings';
 import { RareDeeds } from './rare-deeds';
 import { connectRequest, disconnectRequest, downRequest, roleRequest } from './requests';
 
-/**
- * `basic`: writes, roles, connections, crashes. `full`: also what operators rarely do and disks that fail. `wide`: also
- * changed options and invalidated peers. The first two do not change any more, so that the seeds of found bugs keep
- * their meaning.
- */
-export type Mix = 'basic' | 'full' | 'wide';
 type Deed = () => string | undefined;
 
 /**
@@ -53,12 +47,16 @@ export class Workload {
       [1, () => this.down()],
     ];
     if (mix !== 'basic') this.deeds.push(...this.rareDeeds());
-    if (mix === 'wide') this.deeds.push(...this.widerDeeds());
+    if (mix === 'wide' || mix === 'quorum') this.deeds.push(...this.widerDeeds());
+    if (mix === 'quorum') this.deeds.push(...this.quorumDeeds());
     this.totalWeight = this.deeds.reduce((sum, [weight]) => sum + weight, 0);
   }
 
+  private rare(): RareDeeds {
+    return new RareDeeds(this.cluster, this.random);
+  }
   private rareDeeds(): (readonly [weight: number, deed: Deed])[] {
-    const rare = (): RareDeeds => new RareDeeds(this.cluster, this.random);
+    const rare = (): RareDeeds => this.rare();
     return [
       [1, () => rare().detach()],
       [4, () => rare().attach()],
@@ -74,8 +72,19 @@ export class Workload {
     ];
   }
 
+  /** What is lost comes back soon: without quorum nothing is written. */
+  private quorumDeeds(): (readonly [weight: number, deed: Deed])[] {
+    return [
+      [1, () => this.rare().changeQuorum()],
+      [24, () => this.restart()],
+      [16, () => this.heal()],
+      [9, () => this.connect()],
+      [20, () => this.write()],
+      [5, () => this.burst()],
+    ];
+  }
   private widerDeeds(): (readonly [weight: number, deed: Deed])[] {
-    const rare = (): RareDeeds => new RareDeeds(this.cluster, this.random);
+    const rare = (): RareDeeds => this.rare();
     return [
       [1, () => rare().changeOptions()],
       [0.5, () => rare().invalidateRemote()],
@@ -113,6 +122,10 @@ export class Workload {
   // --- applications
 
   private openApplication(): ClusterNode | undefined {
+    if (this.cluster.settings.quorum) {
+      const open = this.cluster.nodes.filter((node) => node.alive && node.application.isOpen);
+      return open.length === 0 ? undefined : this.random.pick(open);
+    }
     return this.cluster.nodes.find((node) => node.alive && node.application.isOpen);
   }
   private write(): string | undefined {
@@ -151,18 +164,34 @@ export class Workload {
 
   // --- operators
 
-  private promote(): string | undefined {
+  /** Whom an operator may promote who looks at all nodes, also at those that are down. */
+  private fitForPromotion(): ClusterNode[] {
     const { cluster } = this;
-    if (cluster.nodes.some((node) => node.isPrimary || node.changingRole || node.application.isBusy)) {
-      return undefined;
-    }
-    const fit = cluster.aliveNodes.filter(
+    if (cluster.nodes.some((node) => node.isPrimary || node.changingRole || node.application.isBusy))
+      return [];
+    return cluster.aliveNodes.filter(
       (node) =>
         node.diskIsUpToDate &&
         node.pending === 0 &&
         cluster.positions.isNewest(node.name) &&
         cluster.peersOf(node).every((peer) => node.knowsGenerationOf(peer)),
     );
+  }
+  /** Whom he tries to promote if quorum keeps him from doing wrong. */
+  private triedForPromotion(): ClusterNode[] {
+    return this.cluster.aliveNodes.filter(
+      (node) =>
+        node.isWhole &&
+        !node.isPrimary &&
+        !node.changingRole &&
+        !node.application.isBusy &&
+        !node.application.isOpen &&
+        node.pending === 0,
+    );
+  }
+  private promote(): string | undefined {
+    const { cluster } = this;
+    const fit = cluster.settings.quorum ? this.triedForPromotion() : this.fitForPromotion();
     if (fit.length === 0) return undefined;
     const node = this.random.pick(fit);
     const device = node.exportedDevice;
