@@ -91,34 +91,8 @@ const mutations = [
   {
     name: 'bitmap-of-the-peer-not-merged',
     file: 'data/bitmap-exchange.ts',
-    find: 'for (let at = 0; at + 4 <= bytes.length; at += 4)',
-    replace: 'for (let at = 0; at + 4 <= bytes.length * 0; at += 4)',
-  },
-  {
-    name: 'lost-peer-counts-as-written',
-    file: 'data/write-path.ts',
-    find: 'request.okMask &= ~bit;\n  request.inSyncMask &= ~bit;',
-    replace: 'request.inSyncMask &= ~bit;',
-  },
-  {
-    name: 'resync-over-a-newer-write',
-    file: 'data/resync-target.ts',
-    find: 'without({ sector, sectors }, this.request.overwritten)',
-    replace: 'without({ sector, sectors }, [])',
-    mix: 'quorum',
-  },
-  {
-    name: 'resync-forgets-a-block-too-many',
-    file: 'data/resync-target.ts',
-    find: 'bitmap.clearRange(bitmapSlot, request.sector, request.sectors);',
-    replace:
-      'bitmap.clearRange(bitmapSlot, request.sector, Math.min(request.sectors + 8, bitmap.sectors - request.sector));',
-  },
-  {
-    name: 'refused-flush-ignored',
-    file: 'data/receive-epochs.ts',
-    find: 'if (error !== 0 && !flushUnsupported(error)) loseEpoch(connection);',
-    replace: 'if (error < 0) loseEpoch(connection);',
+    find: 'this.bitmap.setBits(this.slot, from, to);',
+    replace: 'if (to < from) this.bitmap.setBits(this.slot, from, to);',
   },
 ];
 

@@ -37,7 +37,7 @@ test('two nodes with quorum survive 40 histories of operators who rely on it', (
 }, 120_000);
 
 /** Seeds that found a bug of the engine, and what it was. Workloads change; those of the basic mix stay as they are. */
-const foundBugs: readonly (readonly [seed: number, mix: 'basic' | 'full', bug: string])[] = [
+const foundBugs: readonly (readonly [seed: number, mix: 'basic' | 'full' | 'quorum', bug: string])[] = [
   [
     45,
     'basic',
@@ -74,6 +74,8 @@ const foundBugs: readonly (readonly [seed: number, mix: 'basic' | 'full', bug: s
   [100683, 'full', 'as 364'],
   [100764, 'full', 'as 364'],
   [11207, 'full', 'a torn first transaction in the middle of a fresh ring made the log unusable'],
+  [1051, 'quorum', 'two hosts that attached at the same moment never compared their data'],
+  [1071, 'quorum', 'data of a resync was written to a disk that had failed and was closed'],
 ];
 test.each(foundBugs)('seed %i (%s): %s', (seed, mix) => {
   const printed = simulate('--seed', String(seed), '--mix', mix);

@@ -182,7 +182,9 @@ function wantsHandshake(peerDevice: PeerDevice, announced: PeerState, connecting
   const crashed = ((peerDevice.uuids?.flags ?? 0n) & UUID_FLAG.CRASHED_PRIMARY) !== 0n;
   if (conn === ReplicationState.WFBitMapT && crashed) return true;
   if (!established) return now.repl === ReplicationState.Off;
-  return device.now.disk === DiskState.Negotiating || announced.disk === DiskState.Negotiating;
+  if (device.now.disk === DiskState.Negotiating || announced.disk === DiskState.Negotiating) return true;
+  // Both attached at the same moment: neither had anybody to negotiate with.
+  return now.pdsk === DiskState.Diskless;
 }
 
 function refusal(

@@ -337,6 +337,11 @@ class ResyncWrite implements Interval {
       this.device.io.conflicts.push(this);
       return false;
     }
+    if (this.backing.closed) {
+      // The disk went while the data was on its way, or waited for a write.
+      this.finish(false, false);
+      return true;
+    }
     const parts = without({ sector, sectors }, this.request.overwritten);
     if (parts.length > 0) markForOthers(this.run.peerDevice, this.backing, sector, sectors);
     this.backing.hold();
