@@ -1,14 +1,13 @@
 import {
-  EmbeddedActionsParser,
   EOF,
   type ConsumeMethodOpts,
   type ILookaheadStrategy,
   isRecognitionException,
   type IParserErrorMessageProvider,
   type OrMethodOpts,
-  type ParserMethod,
   type TokenType,
 } from 'chevrotain';
+import { QuickParser, type Rule } from './quick-parser';
 import {
   allTokenTypes,
   BecomePrimaryWord,
@@ -74,7 +73,7 @@ interface Body<T> {
  * error the parser goes on behind the statement; the error stays in the tree at its place, so that a reader who
  * stops at the first one does not see what follows.
  */
-export abstract class SectionGrammar extends EmbeddedActionsParser {
+export abstract class SectionGrammar extends QuickParser {
   lastLine = 1;
   isProxyOption: (name: string) => boolean = () => false;
   private errorCount = 0;
@@ -96,39 +95,45 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
   }
 
   /** Statements up to the closing brace, or also (or only) to the end of the text. */
-  protected body<T>(
-    alternatives: OrMethodOpts<T>,
-    otherwise: ConsumeMethodOpts,
-    ending: Ending = 'brace',
-  ): Body<T> {
-    return this.collect(
-      (items: (T | tree.ErrorNode)[]) => {
-        items.push(this.OR(alternatives));
-      },
-      otherwise,
-      ending,
-    );
+  protected body<T>(ways: OrMethodOpts<T>, otherwise: ConsumeMethodOpts, ending: Ending = 'brace'): Body<T> {
+    return this.collect((items: (T | tree.ErrorNode)[]) => this.statements(ways, items), otherwise, ending);
   }
 
-  /** `statement` reads one statement and adds what it found, also when it fails later. */
+  private statements<T>(ways: OrMethodOpts<T>, items: (T | tree.ErrorNode)[]): void {
+    if (this.RECORDING_PHASE) {
+      this.MANY(() => this.OR(ways));
+      return;
+    }
+    for (let way = this.way(ways); way !== undefined; way = this.way(ways)) {
+      items.push(way.ALT());
+      if (this.unfinished !== undefined) this.throwUnfinished();
+    }
+  }
+
+  private optionStatements(statement: () => void): void {
+    this.MANY(() => {
+      statement();
+      if (this.unfinished !== undefined) this.throwUnfinished();
+    });
+  }
+
+  /** `statements` reads what comes and adds what it found, also when it fails later. */
   private collect<T>(
-    statement: (items: (T | tree.ErrorNode)[]) => void,
+    statements: (items: (T | tree.ErrorNode)[]) => void,
     otherwise: ConsumeMethodOpts,
     ending: Ending,
   ): Body<T> {
     const items: (T | tree.ErrorNode)[] = [];
-    const action = (): void => {
-      statement(items);
-      if (this.unfinished !== undefined) this.throwUnfinished();
-    };
+    const rule = this.currRuleShortName;
     for (;;) {
       try {
-        this.MANY(action);
+        statements(items);
         if (ending !== 'brace' && !this.RECORDING_PHASE && isEnd(this.LA(1))) {
           return { items, close: undefined };
         }
         return { items, close: this.CONSUME(ending === 'end' ? EOF : RBrace, otherwise) };
       } catch (error) {
+        this.currRuleShortName = rule;
         const first = this.unfinished ?? error;
         this.unfinished = undefined;
         items.push(this.recover(first));
@@ -155,10 +160,12 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
 
   /** The rest of a statement whose beginning the real tool checks at once; undefined if it is wrong. */
   protected attempt<T>(rest: () => T): T | undefined {
+    const rule = this.currRuleShortName;
     try {
       return rest();
     } catch (error) {
       if (this.RECORDING_PHASE) throw error;
+      this.currRuleShortName = rule;
       this.unfinished = error;
       return undefined;
     }
@@ -211,7 +218,7 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
   protected readonly optionBlock = this.RULE('optionBlock', (keyword: Token): tree.OptionsNode => {
     const open = this.CONSUME(LBrace);
     const { items, close } = this.collect<tree.OptionItem>(
-      (list) => this.optionStatement(list),
+      (list) => this.optionStatements(() => this.optionStatement(list)),
       expectOption,
       'brace',
     );
@@ -242,18 +249,20 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
     const open = this.CONSUME(LBrace);
     const { items, close } = this.collect<tree.OptionItem>(
       (list) =>
-        this.OR({
-          DEF: [
-            {
-              GATE: () => this.startsPlugin(),
-              ALT: () => {
-                list.push(this.SUBRULE(this.plugin));
+        this.optionStatements(() =>
+          this.OR({
+            DEF: [
+              {
+                GATE: () => this.startsPlugin(),
+                ALT: () => {
+                  list.push(this.SUBRULE(this.plugin));
+                },
               },
-            },
-            { ALT: () => this.optionStatement(list) },
-          ],
-          IGNORE_AMBIGUITIES: true,
-        }),
+              { ALT: () => this.optionStatement(list) },
+            ],
+            IGNORE_AMBIGUITIES: true,
+          }),
+        ),
       expectOption,
       'brace',
     );
@@ -265,23 +274,25 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
     const open = this.CONSUME(LBrace);
     const { items, close } = this.collect<tree.OptionItem>(
       (list) =>
-        this.OR({
-          DEF: [
-            {
-              ALT: () => {
-                const name = this.CONSUME(BecomePrimaryWord);
-                const words: Token[] = [];
-                this.MANY1(() => {
-                  words.push(this.CONSUME1(OptionValue));
-                });
-                this.CONSUME1(Semicolon);
-                list.push({ kind: 'become-primary-on', name, words });
+        this.optionStatements(() =>
+          this.OR({
+            DEF: [
+              {
+                ALT: () => {
+                  const name = this.CONSUME(BecomePrimaryWord);
+                  const words: Token[] = [];
+                  this.MANY1(() => {
+                    words.push(this.CONSUME1(OptionValue));
+                  });
+                  this.CONSUME1(Semicolon);
+                  list.push({ kind: 'become-primary-on', name, words });
+                },
               },
-            },
-            { ALT: () => this.optionStatement(list) },
-          ],
-          IGNORE_AMBIGUITIES: true,
-        }),
+              { ALT: () => this.optionStatement(list) },
+            ],
+            IGNORE_AMBIGUITIES: true,
+          }),
+        ),
       expectOption,
       'brace',
     );
@@ -289,7 +300,7 @@ export abstract class SectionGrammar extends EmbeddedActionsParser {
   });
 
   /** A section whose brace is missing stays in the tree: the real tool first asks whether it stands there twice. */
-  private section(name: string, type: TokenType): ParserMethod<[], tree.OptionsNode> {
+  private section(name: string, type: TokenType): Rule<[], tree.OptionsNode> {
     return this.RULE(name, () => {
       const keyword = this.CONSUME(type);
       return (
