@@ -101,6 +101,7 @@ export interface ResourceDraft extends Draft<
     options: SectionOptionsDraft;
     volumes: VolumeDraft[];
     connections: ConnectionDraft[];
+    made: readonly ConnectionDraft[];
     meshes: MeshDraft[];
   }
 > {
@@ -111,6 +112,16 @@ export interface ResourceDraft extends Draft<
   ignoredOn: string[];
   /** `resync-after` was turned into minors (validateResources). */
   resyncConverted: boolean;
+  /** Makes `connections` when somebody asks for them. */
+  pending: PendingConnections | undefined;
+}
+
+/** One connection for each pair of hosts, about which there is nothing to check. */
+export interface PendingConnections {
+  readonly hosts: readonly HostDraft[];
+  /** Options are handed down to them. */
+  inherits: boolean;
+  make(): ConnectionDraft[];
 }
 export type ConfigDraft = Draft<
   Config,
@@ -165,26 +176,42 @@ export function newConfig(nodeName: string): ConfigDraft {
   };
 }
 
+/** Connections are the bulk of a big configuration, and few commands look at those that nobody wrote. */
+class ResourceRecord implements ResourceDraft {
+  start = 0;
+  end = 0;
+  templateFile: string | undefined = undefined;
+  options = newSectionOptions();
+  volumes: VolumeDraft[] = [];
+  hosts: HostDraft[] = [];
+  made: ConnectionDraft[] = [];
+  pending: PendingConnections | undefined = undefined;
+  meshes: MeshDraft[] = [];
+  me: HostDraft | undefined = undefined;
+  ignore = false;
+  stacked = false;
+  proxyOnly = false;
+  template: ResourceDraft | undefined = undefined;
+  ignoredOn: string[] = [];
+  resyncConverted = false;
+
+  constructor(
+    readonly name: string,
+    readonly origin: Origin,
+  ) {}
+
+  get connections(): ConnectionDraft[] {
+    const { pending } = this;
+    if (pending !== undefined) {
+      this.pending = undefined;
+      this.made = pending.make();
+    }
+    return this.made;
+  }
+}
+
 export function newResource(name: string, origin: Origin): ResourceDraft {
-  return {
-    name,
-    origin,
-    start: 0,
-    end: 0,
-    templateFile: undefined,
-    options: newSectionOptions(),
-    volumes: [],
-    hosts: [],
-    connections: [],
-    meshes: [],
-    me: undefined,
-    ignore: false,
-    stacked: false,
-    proxyOnly: false,
-    template: undefined,
-    ignoredOn: [],
-    resyncConverted: false,
-  };
+  return new ResourceRecord(name, origin);
 }
 
 export function newHost(kind: HostKind, origin: Origin): HostDraft {

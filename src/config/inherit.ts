@@ -1,6 +1,6 @@
 import { type OptionContext } from '../options/catalogue';
 import { parseConfigNumber, sameValue } from '../options/value';
-import { type ConfigDraft, type ConnectionDraft, type ResourceDraft } from './drafts';
+import { type ConfigDraft, type ConnectionDraft, type HostDraft, type ResourceDraft } from './drafts';
 import { type OptionSetting, type PluginEntry, type SectionOptions } from './model';
 import { specOf } from './read-options';
 import { EXIT_EXEC_ERROR, type Reporter } from './report';
@@ -143,6 +143,48 @@ function inheritPeerDevices(heir: Heir, connection: ConnectionDraft): void {
   }
 }
 
+/** What resource and hosts hand down to connections that have nothing of their own yet (steps 5 to 7). */
+export function inheritConnections(
+  heir: Heir,
+  resource: ResourceDraft,
+  connections: readonly ConnectionDraft[],
+): void {
+  const { net } = resource.options;
+  const [only, second] = net;
+  for (const connection of connections) {
+    // An array made with its one member is smaller than one that grew.
+    if (only !== undefined && second === undefined && connection.netOptions.length === 0)
+      connection.netOptions = [inheritedCopy(only)];
+    else heir.pass('show_net_options', net, connection.netOptions);
+  }
+  for (const connection of connections) inheritProxies(heir, resource, connection);
+  for (const connection of connections) inheritPeerDevices(heir, connection);
+}
+
+/** True if no option is in the list twice. */
+function areDifferent(options: readonly OptionSetting[]): boolean {
+  return options.every(({ name }, at) => options.findIndex((other) => other.name === name) === at);
+}
+
+function areSame(options: readonly OptionSetting[], others: readonly OptionSetting[]): boolean {
+  if (options.length !== others.length) return false;
+  return options.every(({ name, value }, at) => others[at]?.name === name && others[at].value === value);
+}
+
+/** True if pending connections inherit nothing that contradicts itself: then they may stay pending. */
+function inheritsQuietly(resource: ResourceDraft, hosts: readonly HostDraft[]): boolean {
+  if (!areDifferent(resource.options.net)) return false;
+  const [first] = hosts;
+  if (first === undefined) return true;
+  for (const [at, { peerDeviceOptions }] of first.volumes.entries()) {
+    if (!areDifferent(peerDeviceOptions)) return false;
+    for (const { volumes } of hosts) {
+      if (!areSame(volumes[at]?.peerDeviceOptions ?? [], peerDeviceOptions)) return false;
+    }
+  }
+  return true;
+}
+
 /** Hands options down everywhere: for every command but plain dump and dump-xml. */
 export function inheritOptions(config: ConfigDraft, report: Reporter): void {
   config.inherited = true;
@@ -152,14 +194,8 @@ export function inheritOptions(config: ConfigDraft, report: Reporter): void {
     const source = resource.template?.options ?? config.common?.options;
     if (source !== undefined) inheritSections(heir, source, resource);
     inheritVolumes(heir, resource);
-    const [only, second] = resource.options.net;
-    for (const connection of resource.connections) {
-      // An array made with its one member is smaller than one that grew.
-      if (only !== undefined && second === undefined && connection.netOptions.length === 0)
-        connection.netOptions = [inheritedCopy(only)];
-      else heir.pass('show_net_options', resource.options.net, connection.netOptions);
-    }
-    for (const connection of resource.connections) inheritProxies(heir, resource, connection);
-    for (const connection of resource.connections) inheritPeerDevices(heir, connection);
+    const { pending } = resource;
+    if (pending !== undefined && inheritsQuietly(resource, pending.hosts)) pending.inherits = true;
+    else inheritConnections(heir, resource, resource.connections);
   }
 }

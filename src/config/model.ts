@@ -232,7 +232,10 @@ export interface Resource {
   /** Resource-level volumes. */
   readonly volumes: readonly Volume[];
   readonly hosts: readonly Host[];
+  /** With those that nobody wrote, which are made when this is asked for. */
   readonly connections: readonly Connection[];
+  /** `connections` without making any; the written ones are always among them. */
+  readonly made: readonly Connection[];
   readonly meshes: readonly Mesh[];
   /** The local host section (8.2); undefined when there is none. */
   readonly me: Host | undefined;

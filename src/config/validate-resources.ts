@@ -28,7 +28,7 @@ function checkProxies(report: Reporter, resource: ResourceDraft): void {
         `\tEither all 'on' sections must contain a proxy subsection, or none.`,
     );
   }
-  for (const connection of resource.connections) {
+  for (const connection of resource.made) {
     for (const path of connection.paths) {
       const count = path.ends.filter((end) => end.proxy !== undefined).length;
       if (count === 0 || count === path.ends.length) continue;

@@ -264,7 +264,8 @@ export function dumpResource(resource: Resource, settings: DumpSettings): string
     text += volumes.map((volume) => volumeText(1, volume, settings, false)).join('');
   }
   text += resource.hosts.map((host) => hostText(host, settings)).join('');
-  text += resource.connections.map((connection) => connectionText(connection, settings)).join('');
+  const connections = settings.verbose ? resource.connections : resource.made;
+  text += connections.map((connection) => connectionText(connection, settings)).join('');
   if (!settings.verbose) text += meshText(resource);
   return `${text}${sections(1, resource.options)}}\n\n`;
 }

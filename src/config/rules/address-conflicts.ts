@@ -1,12 +1,14 @@
-import { type ConnectionDraft, type PathEndDraft, type ResourceDraft } from '../drafts';
-import { type Address } from '../model';
+import { type ConnectionDraft, type HostDraft, type PathEndDraft, type ResourceDraft } from '../drafts';
+import { type Address, type Origin } from '../model';
 import { type Reporter } from '../report';
 import { ipv4Bytes, ipv6Bytes } from './ip-bytes';
-import { resourcePlace, type Rule } from './rule';
+import { unwrittenOrigin } from './pending-connections';
+import { type Rule } from './rule';
 
 interface Use {
   readonly resource: ResourceDraft;
-  readonly end: PathEndDraft;
+  /** Undefined: in a connection that nobody wrote. */
+  readonly origin: Origin | undefined;
 }
 
 /** Most IPv4 addresses are written as they are printed: then the text is as good as the bytes. */
@@ -45,18 +47,22 @@ function keyOf(seen: Seen, address: Address): string {
   return key;
 }
 
+function placeOf({ resource, origin = unwrittenOrigin(resource) }: Use): string {
+  return `${origin.file}:${origin.line}`;
+}
+
 function checkEnd(report: Reporter, seen: Seen, resource: ResourceDraft, end: PathEndDraft): void {
   const address = end.address;
   if (address === undefined || isLoopback(address)) return;
   const key = keyOf(seen, address);
   const other = seen.uses.get(key);
-  if (other === undefined) seen.uses.set(key, { resource, end });
+  if (other === undefined) seen.uses.set(key, { resource, origin: end.origin });
   else if (other.resource !== resource) {
     report.error(
       'address-conflict',
       end.origin,
       `${end.origin.file}:${end.origin.line}: in resource ${resource.name}\n    ${shown(address)} is also used ` +
-        `${other.end.origin.file}:${other.end.origin.line} (resource ${other.resource.name})`,
+        `${placeOf(other)} (resource ${other.resource.name})`,
     );
   }
 }
@@ -74,10 +80,22 @@ function checkBothEnds(
     report.error(
       'address-both-ends',
       connection.origin,
-      `${resourcePlace({ ...resource, origin: connection.origin })}in resource ${resource.name} ` +
+      `${connection.origin.file}:${connection.origin.line}: in resource ${resource.name} ` +
         `${shown(second.address)} is used for both endpoints`,
     );
   }
+}
+
+/** Notes the addresses of hosts whose connections are pending; false: some of them ask for a closer look. */
+function areFree(seen: Seen, resource: ResourceDraft, hosts: readonly HostDraft[]): boolean {
+  const use: Use = { resource, origin: undefined };
+  for (const { address } of hosts) {
+    if (address === undefined || isLoopback(address)) return false;
+    const key = addressKey(address);
+    if (seen.uses.has(key)) return false;
+    seen.uses.set(key, use);
+  }
+  return true;
 }
 
 /** No two resources listen on the same address, and no connection has one address at both ends (8.1, step 4). */
@@ -87,6 +105,8 @@ export const addressConflicts: Rule = {
     if (!report.valid || showDialect) return;
     const seen: Seen = { uses: new Map(), keys: new Map() };
     for (const resource of config.resources) {
+      const { pending } = resource;
+      if (pending !== undefined && areFree(seen, resource, pending.hosts)) continue;
       seen.keys.clear();
       for (const connection of resource.connections) {
         for (const path of connection.paths) {

@@ -1,22 +1,16 @@
-import {
-  type ConnectionDraft,
-  type HostDraft,
-  newConnection,
-  newPath,
-  newPathEnd,
-  newPeerDevice,
-  type PathEndDraft,
-  type ResourceDraft,
-} from '../drafts';
-import { sameHost } from '../host-names';
+import { type ConnectionDraft, type HostDraft, type PathEndDraft, type ResourceDraft } from '../drafts';
 import { Heir } from '../inherit';
-import { type Address, type Origin } from '../model';
+import { type Address } from '../model';
+import { findHost } from './find-host';
 import { implicitNodeIds } from './implicit-node-ids';
+import {
+  addPeerDevices,
+  connectPairs,
+  implicitConnection,
+  leavePending,
+  unwrittenOrigin,
+} from './pending-connections';
 import { type Checking, hostNames, resourcePlace, type Rule } from './rule';
-
-export function findHost(resource: ResourceDraft, name: string): HostDraft | undefined {
-  return resource.hosts.find((host) => host.names.some((own) => sameHost(own, name)));
-}
 
 function checkEnds({ report, showDialect }: Checking, resource: ResourceDraft): void {
   for (const connection of resource.connections) {
@@ -30,26 +24,6 @@ function checkEnds({ report, showDialect }: Checking, resource: ResourceDraft): 
       );
     }
   }
-}
-
-function endOfHost(host: HostDraft, origin: Origin): PathEndDraft {
-  const end = newPathEnd(origin);
-  // A stacked section has no name of its own: such an end counts as given by address.
-  end.byAddress = host.kind === 'stacked';
-  end.name = end.byAddress ? host.names.join('_') : host.names[0];
-  end.host = host;
-  end.address = host.address;
-  end.proxy = host.proxy;
-  return end;
-}
-
-/** Line 0: nobody wrote these. */
-function implicitConnection(origin: Origin, a: PathEndDraft, b: PathEndDraft): ConnectionDraft {
-  const connection = newConnection(origin, true);
-  const path = newPath(origin, true);
-  path.ends = [a, b];
-  connection.paths = [path];
-  return connection;
 }
 
 function meshHost({ report }: Checking, resource: ResourceDraft, name: string): HostDraft | undefined {
@@ -78,7 +52,7 @@ function meshHost({ report }: Checking, resource: ResourceDraft, name: string): 
 /** One connection per unordered pair, in the order of the list. */
 function expandMeshes(checking: Checking, resource: ResourceDraft): void {
   if (resource.meshes.length === 0) return;
-  const origin = { ...resource.origin, line: 0 };
+  const origin = unwrittenOrigin(resource);
   const heir = new Heir(resource, checking.report);
   for (const mesh of resource.meshes) {
     const hosts: HostDraft[] = [];
@@ -86,15 +60,9 @@ function expandMeshes(checking: Checking, resource: ResourceDraft): void {
       const host = meshHost(checking, resource, name);
       if (host !== undefined) hosts.push(host);
     }
-    for (const [index, a] of hosts.entries()) {
-      for (let other = index + 1; other < hosts.length; other++) {
-        const b = hosts[other];
-        if (b === undefined) continue;
-        const connection = implicitConnection(origin, endOfHost(a, origin), endOfHost(b, origin));
-        connection.fromMesh = true;
-        heir.pass('show_net_options', mesh.netOptions, connection.netOptions);
-        resource.connections.push(connection);
-      }
+    for (const connection of connectPairs(hosts, origin, true)) {
+      heir.pass('show_net_options', mesh.netOptions, connection.netOptions);
+      resource.connections.push(connection);
     }
   }
 }
@@ -112,8 +80,7 @@ function addImplicit({ report }: Checking, resource: ResourceDraft): void {
     );
     return;
   }
-  const origin = { ...resource.origin, line: 0 };
-  resource.connections.push(implicitConnection(origin, endOfHost(a, origin), endOfHost(b, origin)));
+  resource.connections.push(implicitConnection(unwrittenOrigin(resource), a, b));
 }
 
 function sameAddress(a: Address | undefined, b: Address | undefined): boolean {
@@ -189,17 +156,6 @@ function resolveEnd(
   );
 }
 
-/** One peer-device per volume of the first host of the first path. */
-function addPeerDevices(connection: ConnectionDraft): void {
-  const host = connection.paths[0]?.ends[0]?.host;
-  for (const volume of host?.volumes ?? []) {
-    if (connection.peerDevices.some((device) => device.vnr === volume.vnr)) continue;
-    const device = newPeerDevice(volume.vnr, true, connection.origin);
-    if (connection.peerDevices.length === 0) connection.peerDevices = [device];
-    else connection.peerDevices.push(device);
-  }
-}
-
 function requireNodeIds({ report, showDialect }: Checking, resource: ResourceDraft): void {
   if (showDialect) return;
   for (const host of resource.hosts) {
@@ -221,6 +177,10 @@ export const connections: Rule = {
     for (const resource of config.resources) {
       checkEnds(checking, resource);
       if (!report.valid) continue;
+      if (leavePending(checking, resource)) {
+        requireNodeIds(checking, resource);
+        continue;
+      }
       expandMeshes(checking, resource);
       addImplicit(checking, resource);
       for (const connection of resource.connections) {

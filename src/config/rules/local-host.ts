@@ -21,7 +21,7 @@ function isLocal(checking: Checking, host: HostDraft): boolean {
 
 function hasProxyHere(checking: Checking, resource: ResourceDraft): boolean {
   const names = [
-    ...resource.connections.flatMap((connection) =>
+    ...resource.made.flatMap((connection) =>
       connection.paths.flatMap((path) => path.ends.flatMap((end) => end.proxy?.hostNames ?? [])),
     ),
   ];
@@ -30,7 +30,7 @@ function hasProxyHere(checking: Checking, resource: ResourceDraft): boolean {
 
 /** The end whose proxy runs here tells which host this node works for. */
 function proxiedHost(checking: Checking, resource: ResourceDraft): HostDraft | undefined {
-  for (const connection of resource.connections) {
+  for (const connection of resource.made) {
     for (const path of connection.paths) {
       for (const end of path.ends) {
         if (end.proxy?.hostNames.some((name) => sameHost(name, checking.nodeName)) === true) return end.host;

@@ -5,7 +5,7 @@ export const peerDeviceVolumes: Rule = {
   id: 'peer-devices',
   check: ({ config, report }) => {
     for (const resource of config.resources) {
-      for (const connection of resource.connections) {
+      for (const connection of resource.made) {
         for (const device of connection.peerDevices) {
           for (const end of connection.paths[0]?.ends ?? []) {
             const host = end.host;
