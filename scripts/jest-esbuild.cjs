@@ -7,7 +7,7 @@ module.exports = {
   getCacheKey: (source, path) =>
     crypto
       .createHash('sha1')
-      .update(esbuild.version + ' no import()')
+      .update(esbuild.version + ' no import(), fields assigned')
       .update(path)
       .update('\0')
       .update(source)
@@ -17,6 +17,7 @@ module.exports = {
       loader: 'ts',
       format: 'cjs',
       target: 'node20',
+      tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
       // jest's sandbox knows require only: import() becomes a promise of it, as in the bundles.
       supported: { 'dynamic-import': false },
       sourcemap: 'external',

@@ -135,19 +135,19 @@ export type ConfigDraft = Draft<
   }
 >;
 
-export function newSectionOptions(): SectionOptionsDraft {
-  return {
-    resource: [],
-    net: [],
-    disk: [],
-    device: [],
-    peerDevice: [],
-    startup: [],
-    handlers: [],
-    proxy: [],
-    proxyPlugins: [],
-    stackedTimeouts: false,
-  };
+// Classes, because V8 makes objects of large literals slowly until it has optimised the function.
+
+class SectionOptionsRecord implements SectionOptionsDraft {
+  resource: OptionSetting[] = [];
+  net: OptionSetting[] = [];
+  disk: OptionSetting[] = [];
+  device: OptionSetting[] = [];
+  peerDevice: OptionSetting[] = [];
+  startup: OptionSetting[] = [];
+  handlers: OptionSetting[] = [];
+  proxy: OptionSetting[] = [];
+  proxyPlugins: PluginEntry[] = [];
+  stackedTimeouts = false;
 }
 
 export function newConfig(nodeName: string): ConfigDraft {
@@ -181,7 +181,7 @@ class ResourceRecord implements ResourceDraft {
   start = 0;
   end = 0;
   templateFile: string | undefined = undefined;
-  options = newSectionOptions();
+  options = new SectionOptionsRecord();
   volumes: VolumeDraft[] = [];
   hosts: HostDraft[] = [];
   made: ConnectionDraft[] = [];
@@ -214,97 +214,121 @@ export function newResource(name: string, origin: Origin): ResourceDraft {
   return new ResourceRecord(name, origin);
 }
 
+class HostRecord implements HostDraft {
+  names: string[] = [];
+  nodeId: string | undefined = undefined;
+  nodeIdImplicit = false;
+  address: Address | undefined = undefined;
+  volumes: VolumeDraft[] = [];
+  options: OptionSetting[] = [];
+  proxy: ProxyDraft | undefined = undefined;
+  lowerName: string | undefined = undefined;
+  lower: ResourceDraft | undefined = undefined;
+  claimed: Origin | undefined = undefined;
+  nodeIdWritten: HostDraft['nodeIdWritten'] = undefined;
+
+  constructor(
+    public kind: HostKind,
+    public origin: Origin,
+  ) {}
+}
+
 export function newHost(kind: HostKind, origin: Origin): HostDraft {
-  return {
-    kind,
-    names: [],
-    origin,
-    nodeId: undefined,
-    nodeIdImplicit: false,
-    address: undefined,
-    volumes: [],
-    options: [],
-    proxy: undefined,
-    lowerName: undefined,
-    lower: undefined,
-    claimed: undefined,
-    nodeIdWritten: undefined,
-  };
+  return new HostRecord(kind, origin);
+}
+
+class VolumeRecord implements VolumeDraft {
+  minor: number | undefined = undefined;
+  deviceName: string | undefined = undefined;
+  disk: string | undefined = undefined;
+  metaDisk: string | undefined = undefined;
+  metaIndex: string | undefined = undefined;
+  tiebreaker: 'yes' | 'no' | undefined = undefined;
+  diskOptions: OptionSetting[] = [];
+  deviceOptions: OptionSetting[] = [];
+  peerDeviceOptions: OptionSetting[] = [];
+  written = { device: false, disk: false, metaDisk: false };
+  deviceOrigin: Origin | undefined = undefined;
+  diskOrigin: Origin | undefined = undefined;
+  metaDiskOrigin: Origin | undefined = undefined;
+  deviceStatement: Origin | undefined = undefined;
+  diskStatement: Origin | undefined = undefined;
+  metaDiskStatement: Origin | undefined = undefined;
+
+  constructor(
+    public vnr: number,
+    public implicit: boolean,
+  ) {}
 }
 
 export function newVolume(vnr: number, implicit: boolean): VolumeDraft {
-  return {
-    vnr,
-    implicit,
-    minor: undefined,
-    deviceName: undefined,
-    disk: undefined,
-    metaDisk: undefined,
-    metaIndex: undefined,
-    tiebreaker: undefined,
-    diskOptions: [],
-    deviceOptions: [],
-    peerDeviceOptions: [],
-    written: { device: false, disk: false, metaDisk: false },
-    deviceOrigin: undefined,
-    diskOrigin: undefined,
-    metaDiskOrigin: undefined,
-    deviceStatement: undefined,
-    diskStatement: undefined,
-    metaDiskStatement: undefined,
-  };
+  return new VolumeRecord(vnr, implicit);
+}
+
+class ConnectionRecord implements ConnectionDraft {
+  fromMesh = false;
+  paths: PathDraft[] = [];
+  netOptions: OptionSetting[] = [];
+  peerDeviceOptions: OptionSetting[] = [];
+  peerDevices: PeerDeviceDraft[] = [];
+  peer: HostDraft | undefined = undefined;
+  name: string | undefined = undefined;
+  ignore = false;
+  peerNodeId: string | undefined = undefined;
+  connectionState: string | undefined = undefined;
+  resolved = false;
+
+  constructor(
+    public origin: Origin,
+    public implicit: boolean,
+  ) {}
 }
 
 export function newConnection(origin: Origin, implicit: boolean): ConnectionDraft {
-  return {
-    origin,
-    implicit,
-    fromMesh: false,
-    paths: [],
-    netOptions: [],
-    peerDeviceOptions: [],
-    peerDevices: [],
-    peer: undefined,
-    name: undefined,
-    ignore: false,
-    peerNodeId: undefined,
-    connectionState: undefined,
-    resolved: false,
-  };
+  return new ConnectionRecord(origin, implicit);
+}
+
+class PathRecord implements PathDraft {
+  ends: PathEndDraft[] = [];
+  local: PathEndDraft | undefined = undefined;
+  remote: PathEndDraft | undefined = undefined;
+  target: Address | undefined = undefined;
+  localProxy: ProxyDraft | undefined = undefined;
+  remoteProxy: ProxyDraft | undefined = undefined;
+  ignore = false;
+
+  constructor(
+    public origin: Origin,
+    public implicit: boolean,
+  ) {}
 }
 
 export function newPath(origin: Origin, implicit: boolean): PathDraft {
-  return {
-    origin,
-    implicit,
-    ends: [],
-    local: undefined,
-    remote: undefined,
-    target: undefined,
-    localProxy: undefined,
-    remoteProxy: undefined,
-    ignore: false,
-  };
+  return new PathRecord(origin, implicit);
+}
+
+class PathEndRecord implements PathEndDraft {
+  name: string | undefined = undefined;
+  host: HostDraft | undefined = undefined;
+  address: Address | undefined = undefined;
+  byAddress = false;
+  addressWritten = false;
+  portWritten = false;
+  proxy: ProxyDraft | undefined = undefined;
+  outsideAddress: Address | undefined = undefined;
+  portText: string | undefined = undefined;
+  conflicting = false;
+
+  constructor(public origin: Origin) {}
 }
 
 export function newPathEnd(origin: Origin): PathEndDraft {
-  return {
-    name: undefined,
-    host: undefined,
-    address: undefined,
-    byAddress: false,
-    addressWritten: false,
-    portWritten: false,
-    proxy: undefined,
-    outsideAddress: undefined,
-    origin,
-    portText: undefined,
-    conflicting: false,
-  };
+  return new PathEndRecord(origin);
 }
 
 export function newPeerDevice(vnr: number, implicit: boolean, origin: Origin): PeerDeviceDraft {
-  return { vnr, implicit, origin, options: [], peerVolume: undefined };
+  const options: OptionSetting[] = [];
+  return { vnr, implicit, origin, options, peerVolume: undefined };
 }
 
 /** What has volumes: a resource or a host. */

@@ -53,6 +53,21 @@ const expectAddress = formA('ssocks | sdp | ipv4 | ipv6 | <ipv4 address> ');
 const expectNameOrBrace = formB("TK_STRING | '{'");
 const expectProxyItem = formA('inside | outside');
 
+/** A literal of this size is slow until V8 has optimised the function. */
+class Host implements tree.HostNode {
+  readonly kind = 'host';
+
+  constructor(
+    readonly form: tree.HostNode['form'],
+    readonly keyword: Token,
+    readonly names: readonly Token[],
+    readonly address: tree.AddressNode | undefined,
+    readonly open: Token | undefined,
+    readonly items: readonly tree.HostItem[],
+    readonly close: Token | undefined,
+  ) {}
+}
+
 /** Addresses, volumes, proxies and host sections (config-language.md 4). */
 export abstract class HostGrammar extends SectionGrammar {
   /** What is expected as the first of several names: an empty list is reported in another way than a wrong token. */
@@ -70,7 +85,7 @@ export abstract class HostGrammar extends SectionGrammar {
 
   protected readonly addressForms: OrMethodOpts<tree.AddressNode> = {
     DEF: [
-      { ALT: () => this.SUBRULE(this.inet, { ARGS: [undefined] }) },
+      { ALT: () => this.SUBRULE(this.inet) },
       { ALT: () => this.SUBRULE1(this.inet, { ARGS: [this.CONSUME(KIpv4)] }) },
       { ALT: () => this.SUBRULE2(this.inet, { ARGS: [this.CONSUME(KSdp)] }) },
       { ALT: () => this.SUBRULE3(this.inet, { ARGS: [this.CONSUME(KSsocks)] }) },
@@ -93,55 +108,61 @@ export abstract class HostGrammar extends SectionGrammar {
 
   // ---- volumes
 
-  protected readonly disk = this.RULE('disk', (): tree.DiskPathNode | tree.OptionsNode => {
-    const keyword = this.CONSUME(KDisk);
-    return this.OR<tree.DiskPathNode | tree.OptionsNode>({
-      DEF: [
-        {
-          ALT: () => {
-            const path = this.CONSUME(Str);
-            this.CONSUME(Semicolon);
-            return { kind: 'disk-path', keyword, path };
-          },
-        },
-        { ALT: () => this.SUBRULE(this.optionBlock, { ARGS: [keyword] }) },
-      ],
-      ...expectDisk,
-    });
-  });
-
-  protected readonly device = this.RULE('device', (): tree.DeviceNode => {
-    const keyword = this.CONSUME(KDevice);
-    return this.OR<tree.DeviceNode>([
+  protected readonly diskForms: OrMethodOpts<tree.DiskPathNode | tree.OptionsNode> = {
+    DEF: [
       {
         ALT: () => {
+          const keyword = this.LA(0);
+          const path = this.CONSUME(Str);
+          this.CONSUME(Semicolon);
+          return { kind: 'disk-path', keyword, path };
+        },
+      },
+      { ALT: () => this.SUBRULE(this.optionBlock, { ARGS: [this.LA(0)] }) },
+    ],
+    ...expectDisk,
+  };
+
+  protected readonly disk = this.RULE('disk', (): tree.DiskPathNode | tree.OptionsNode => {
+    this.CONSUME(KDisk);
+    return this.OR(this.diskForms);
+  });
+
+  protected readonly minorForms: OrMethodOpts<{ readonly minor: Token | undefined }> = {
+    DEF: [
+      {
+        ALT: () => {
+          this.CONSUME(KMinor);
+          const minor = this.CONSUME(Integer);
+          this.CONSUME(Semicolon);
+          return { minor };
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME1(Semicolon);
+          return { minor: undefined };
+        },
+      },
+    ],
+    ...expectMinor,
+  };
+
+  private readonly behindDeviceName = (): { readonly minor: Token | undefined } => this.OR1(this.minorForms);
+
+  protected readonly deviceForms: OrMethodOpts<tree.DeviceNode> = {
+    DEF: [
+      {
+        ALT: () => {
+          const keyword = this.LA(0);
           const name = this.CONSUME(Str);
-          const rest = this.attempt(() =>
-            this.OR1<{ readonly minor: Token | undefined }>({
-              DEF: [
-                {
-                  ALT: () => {
-                    this.CONSUME(KMinor);
-                    const number = this.CONSUME(Integer);
-                    this.CONSUME(Semicolon);
-                    return { minor: number };
-                  },
-                },
-                {
-                  ALT: () => {
-                    this.CONSUME1(Semicolon);
-                    return { minor: undefined };
-                  },
-                },
-              ],
-              ...expectMinor,
-            }),
-          );
+          const rest = this.attempt(this.behindDeviceName);
           return { kind: 'device', keyword, name, minor: rest?.minor, complete: rest !== undefined };
         },
       },
       {
         ALT: () => {
+          const keyword = this.LA(0);
           this.CONSUME1(KMinor);
           const minor = this.CONSUME1(Integer);
           this.CONSUME2(Semicolon);
@@ -150,40 +171,52 @@ export abstract class HostGrammar extends SectionGrammar {
       },
       {
         ALT: () => {
+          const keyword = this.LA(0);
           this.CONSUME(OddDeviceWord);
           return { kind: 'device', keyword, name: undefined, minor: undefined, complete: true };
         },
       },
-    ]);
+    ],
+  };
+
+  protected readonly device = this.RULE('device', (): tree.DeviceNode => {
+    this.CONSUME(KDevice);
+    return this.OR(this.deviceForms);
   });
+
+  protected readonly indexForms: OrMethodOpts<Token | undefined> = {
+    DEF: [
+      {
+        ALT: () => {
+          this.CONSUME(LBracket);
+          const number = this.CONSUME(Integer);
+          this.CONSUME(RBracket);
+          this.CONSUME(Semicolon);
+          return number;
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME1(Semicolon);
+          return undefined;
+        },
+      },
+    ],
+    ...expectIndex,
+  };
 
   protected readonly metaDisk = this.RULE('metaDisk', (): tree.MetaDiskNode => {
     const keyword = this.CONSUME(KMetaDisk);
     const path = this.CONSUME(Str);
-    const internal = this.ACTION(() => textOf(path) === 'internal');
-    const index = this.OR<Token | undefined>({
-      DEF: [
-        {
-          GATE: () => !internal,
-          ALT: () => {
-            this.CONSUME(LBracket);
-            const number = this.CONSUME(Integer);
-            this.CONSUME(RBracket);
-            this.CONSUME(Semicolon);
-            return number;
-          },
-        },
-        {
-          ALT: () => {
-            this.CONSUME1(Semicolon, internal ? undefined : expectIndex);
-            return undefined;
-          },
-        },
-      ],
-      ...expectIndex,
-    });
+    this.ACTION(() => this.refuseInternalIndex(path));
+    const index = this.OR(this.indexForms);
     return { kind: 'meta-disk', keyword, path, index };
   });
+
+  private refuseInternalIndex(path: Token): void {
+    if (this.LA(1).tokenType === LBracket && textOf(path) === 'internal')
+      this.CONSUME2(Semicolon, expectIndex);
+  }
 
   protected readonly flexibleMetaDisk = this.RULE('flexibleMetaDisk', (): tree.MetaDiskNode => {
     const keyword = this.CONSUME(KFlexMetaDisk);
@@ -299,33 +332,32 @@ export abstract class HostGrammar extends SectionGrammar {
     });
     const open = this.CONSUME(LBrace, expectNameOrBrace);
     const { items, close } = this.body(this.hostItems, expectHostItem);
-    return { kind: 'host', form: 'on', keyword, names, address: undefined, open, items, close };
+    return new Host('on', keyword, names, undefined, open, items, close);
   });
 
   protected readonly thisHost = this.RULE('thisHost', (): tree.HostNode => {
     const keyword = this.CONSUME(KThisHost);
     const open = this.CONSUME(LBrace);
     const { items, close } = this.body(this.hostItems, expectHostItem);
-    return { kind: 'host', form: 'this-host', keyword, names: [], address: undefined, open, items, close };
+    return new Host('this-host', keyword, [], undefined, open, items, close);
   });
 
   protected readonly floatingHost = this.RULE('floatingHost', (): tree.HostNode => {
     const keyword = this.CONSUME(KFloating);
     const address = this.SUBRULE(this.address);
-    const host = { kind: 'host', form: 'floating', keyword, names: [], address } as const;
     return this.OR1<tree.HostNode>({
       DEF: [
         {
           ALT: () => {
             const open = this.CONSUME(LBrace);
             const { items, close } = this.body(this.hostItems, expectHostItem);
-            return { ...host, open, items, close };
+            return new Host('floating', keyword, [], address, open, items, close);
           },
         },
         {
           ALT: () => {
             const close = this.CONSUME(Semicolon);
-            return { ...host, open: undefined, items: [], close };
+            return new Host('floating', keyword, [], address, undefined, [], close);
           },
         },
       ],
@@ -348,6 +380,6 @@ export abstract class HostGrammar extends SectionGrammar {
     const names = [this.CONSUME(Str)];
     const open = this.CONSUME(LBrace);
     const { items, close } = this.body(this.stackedItems, expectStackedItem);
-    return { kind: 'host', form: 'stacked', keyword, names, address: undefined, open, items, close };
+    return new Host('stacked', keyword, names, undefined, open, items, close);
   });
 }

@@ -9,18 +9,13 @@ import {
 } from 'chevrotain';
 import { type Token } from './tokens';
 
-/** A grammar rule with what a call of it needs. */
-export type Rule<ARGS extends unknown[], R> = ParserMethod<ARGS, R> & {
-  action(...args: readonly unknown[]): R;
-  readonly shortName: number;
-};
-
-type Alternatives<T> = IOrAlt<T>[] | OrMethodOpts<T>;
-
-// Where in its rule a decision stands, as chevrotain numbers it: the kind of decision, and which one of its kind.
-const OR = 1 << 8;
-const OPTION = 2 << 8;
-const MANY = 3 << 8;
+// The decisions that a rule has, and how chevrotain numbers them: by kind, and which one of its kind.
+const OR = 0;
+const OR1 = 1;
+const OPTION = 2;
+const MANY = 3;
+const MANY1 = 4;
+const chevrotainKeys = [1 << 8, (1 << 8) + 1, 2 << 8, 3 << 8, (3 << 8) + 1];
 
 // What is known about a decision for one type of token; from 0 on it is the alternative to take.
 const UNKNOWN = -3;
@@ -31,49 +26,80 @@ const TAKEN = 0;
 
 const MOST_TYPES = 256;
 
+/** What is known about a rule. */
+interface RuleState {
+  /** Chevrotain's number of it. */
+  readonly shortName: number;
+  /** By decision: the choice for each type of token. */
+  readonly choices: (number[] | undefined)[];
+}
+
+/** A grammar rule with what a call of it needs. */
+export type Rule<ARGS extends unknown[], R> = ParserMethod<ARGS, R> & {
+  action(...args: readonly unknown[]): R;
+  readonly state: RuleState;
+};
+
+type Alternatives<T> = IOrAlt<T>[] | OrMethodOpts<T>;
+
 /**
  * chevrotain's parser on shorter ways: a good part of every run is spent here, mostly before V8 has optimised anything
  * (performance.md 2.4). The grammar is recorded and analysed by chevrotain. What its lookahead answered for a type of
  * token is kept, and what fits is taken at once; whatever does not fit (errors, alternatives with conditions) goes
- * chevrotain's own way, for which the current rule is known as it knows it. No stack of rules is kept: nothing shows it.
+ * chevrotain's own way, which is told the current rule then. No stack of rules is kept: nothing shows it.
  */
 export abstract class QuickParser extends EmbeddedActionsParser {
   declare private readonly tokVector: readonly Token[];
   declare private currIdx: number;
+  declare private currRuleShortName: number;
   declare private readonly fullRuleNameToShort: Readonly<Record<string, number>>;
   declare private readonly getLaFuncFromCache: (
     key: number,
   ) => (this: QuickParser, alternatives?: readonly IOrAlt<unknown>[]) => number | boolean | undefined;
   /** The rule that is being parsed. Whoever catches an error sets it back. */
-  declare protected currRuleShortName: number;
-  /** By rule and decision: the choice for each type of token. */
-  private readonly choices = new Map<number, Int8Array>();
+  protected rule: RuleState = { shortName: 0, choices: [] };
 
   protected override RULE<ARGS extends unknown[], R>(
     name: string,
     action: (...args: ARGS) => R,
   ): Rule<ARGS, R> {
-    const rule: ParserMethod<ARGS, R> = super.RULE(name, action);
-    return Object.assign(rule, { action, shortName: this.fullRuleNameToShort[name] ?? 0 });
+    const state: RuleState = {
+      shortName: 0,
+      choices: [undefined, undefined, undefined, undefined, undefined],
+    };
+    // Chevrotain calls the rule of a whole text; others are called below.
+    const rule: ParserMethod<ARGS, R> = super.RULE(name, (...args: ARGS) => {
+      this.rule = state;
+      return action(...args);
+    });
+    return Object.assign(rule, {
+      action,
+      state: Object.assign(state, { shortName: this.fullRuleNameToShort[name] }),
+    });
+  }
+
+  /** What chevrotain does itself, it does in the current rule. */
+  private slowly(): void {
+    this.currRuleShortName = this.rule.shortName;
   }
 
   /** The choice for the next token at a decision of the current rule. */
   private choice(decision: number, alternatives?: readonly IOrAlt<unknown>[]): number {
-    const key = this.currRuleShortName | decision;
-    const known = this.choices.get(key) ?? this.newChoices(key, alternatives);
+    const known = this.rule.choices[decision] ?? this.newChoices(decision, alternatives);
     const type = this.tokVector[this.currIdx + 1]?.tokenTypeIdx ?? 0;
     const choice = known[type] ?? UNKNOWN;
     if (choice !== UNKNOWN) return choice;
+    const key = this.rule.shortName | (chevrotainKeys[decision] ?? 0);
     const answer = this.getLaFuncFromCache(key).call(this, alternatives);
     const found = typeof answer === 'number' ? answer : answer === true ? TAKEN : NONE;
     known[type] = found;
     return found;
   }
 
-  private newChoices(key: number, alternatives: readonly IOrAlt<unknown>[] | undefined): Int8Array {
+  private newChoices(decision: number, alternatives: readonly IOrAlt<unknown>[] | undefined): number[] {
     const asked = alternatives?.some(({ GATE }) => GATE !== undefined) ?? false;
-    const choices = new Int8Array(MOST_TYPES).fill(asked ? ASK : UNKNOWN);
-    this.choices.set(key, choices);
+    const choices = new Array<number>(MOST_TYPES).fill(asked ? ASK : UNKNOWN);
+    this.rule.choices[decision] = choices;
     return choices;
   }
 
@@ -82,7 +108,10 @@ export abstract class QuickParser extends EmbeddedActionsParser {
     const token = this.tokVector[this.currIdx + 1];
     if (token === undefined) return undefined;
     const index = token.tokenTypeIdx;
-    if (index !== type.tokenTypeIdx && type.categoryMatchesMap?.[index] !== true) return undefined;
+    if (index !== type.tokenTypeIdx && type.categoryMatchesMap?.[index] !== true) {
+      this.slowly();
+      return undefined;
+    }
     this.currIdx++;
     return token;
   }
@@ -107,10 +136,10 @@ export abstract class QuickParser extends EmbeddedActionsParser {
     rule: Rule<ARGS, R>,
     options?: SubruleMethodOpts<ARGS>,
   ): R {
-    const outer = this.currRuleShortName;
-    this.currRuleShortName = rule.shortName;
+    const outer = this.rule;
+    this.rule = rule.state;
     const result = options?.ARGS === undefined ? rule.action() : rule.action(...options.ARGS);
-    this.currRuleShortName = outer;
+    this.rule = outer;
     return result;
   }
 
@@ -143,25 +172,29 @@ export abstract class QuickParser extends EmbeddedActionsParser {
     return this.SUBRULE(rule, options);
   }
 
-  private alternative<T>(decision: number, ways: Alternatives<T>): IOrAlt<T> | undefined {
-    const list = Array.isArray(ways) ? ways : ways.DEF;
+  /** The alternative that the next token begins. */
+  private alternative<T>(decision: number, list: readonly IOrAlt<T>[]): IOrAlt<T> | undefined {
     const choice = this.choice(decision, list);
     return choice < TAKEN ? undefined : list[choice];
   }
 
-  /** The alternative that the next token begins, of alternatives without conditions. */
+  /** The alternative of `OR(ways)`, which have no conditions, that the next token begins. */
   protected way<T>(ways: OrMethodOpts<T>): IOrAlt<T> | undefined {
-    return this.alternative(OR, ways);
+    return this.alternative(OR, ways.DEF);
   }
 
   protected override OR<T>(ways: Alternatives<T>): T {
-    const way = this.alternative(OR, ways);
-    return way === undefined ? super.OR(ways) : way.ALT();
+    const way = this.alternative(OR, Array.isArray(ways) ? ways : ways.DEF);
+    if (way !== undefined) return way.ALT();
+    this.slowly();
+    return super.OR(ways);
   }
 
   protected override OR1<T>(ways: Alternatives<T>): T {
-    const way = this.alternative(OR + 1, ways);
-    return way === undefined ? super.OR1(ways) : way.ALT();
+    const way = this.alternative(OR1, Array.isArray(ways) ? ways : ways.DEF);
+    if (way !== undefined) return way.ALT();
+    this.slowly();
+    return super.OR1(ways);
   }
 
   protected override OPTION<T>(action: () => T): T | undefined {
@@ -173,6 +206,6 @@ export abstract class QuickParser extends EmbeddedActionsParser {
   }
 
   protected override MANY1(action: () => unknown): void {
-    while (this.choice(MANY + 1) === TAKEN) action();
+    while (this.choice(MANY1) === TAKEN) action();
   }
 }

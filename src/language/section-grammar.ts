@@ -96,7 +96,7 @@ export abstract class SectionGrammar extends QuickParser {
 
   /** Statements up to the closing brace, or also (or only) to the end of the text. */
   protected body<T>(ways: OrMethodOpts<T>, otherwise: ConsumeMethodOpts, ending: Ending = 'brace'): Body<T> {
-    return this.collect((items: (T | tree.ErrorNode)[]) => this.statements(ways, items), otherwise, ending);
+    return this.collect(ways, otherwise, ending);
   }
 
   private statements<T>(ways: OrMethodOpts<T>, items: (T | tree.ErrorNode)[]): void {
@@ -117,23 +117,24 @@ export abstract class SectionGrammar extends QuickParser {
     });
   }
 
-  /** `statements` reads what comes and adds what it found, also when it fails later. */
+  /** A function reads all that comes and adds what it found, also when it fails later. */
   private collect<T>(
-    statements: (items: (T | tree.ErrorNode)[]) => void,
+    statements: OrMethodOpts<T> | ((items: (T | tree.ErrorNode)[]) => void),
     otherwise: ConsumeMethodOpts,
     ending: Ending,
   ): Body<T> {
     const items: (T | tree.ErrorNode)[] = [];
-    const rule = this.currRuleShortName;
+    const { rule } = this;
     for (;;) {
       try {
-        statements(items);
+        if (typeof statements === 'function') statements(items);
+        else this.statements(statements, items);
         if (ending !== 'brace' && !this.RECORDING_PHASE && isEnd(this.LA(1))) {
           return { items, close: undefined };
         }
         return { items, close: this.CONSUME(ending === 'end' ? EOF : RBrace, otherwise) };
       } catch (error) {
-        this.currRuleShortName = rule;
+        this.rule = rule;
         const first = this.unfinished ?? error;
         this.unfinished = undefined;
         items.push(this.recover(first));
@@ -160,12 +161,12 @@ export abstract class SectionGrammar extends QuickParser {
 
   /** The rest of a statement whose beginning the real tool checks at once; undefined if it is wrong. */
   protected attempt<T>(rest: () => T): T | undefined {
-    const rule = this.currRuleShortName;
+    const { rule } = this;
     try {
       return rest();
     } catch (error) {
       if (this.RECORDING_PHASE) throw error;
-      this.currRuleShortName = rule;
+      this.rule = rule;
       this.unfinished = error;
       return undefined;
     }
