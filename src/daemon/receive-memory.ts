@@ -25,6 +25,8 @@ const slabSize = (wanted: number): number => (wanted <= SMALL ? SMALL : Math.max
 export class SlabPool {
   private readonly spare: Slab[] = [];
   private readonly used = new Map<ArrayBufferLike, Slab>();
+  /** That was looked for last. */
+  private last: Slab | undefined;
 
   /** A slab of `size` bytes or more, with one user. */
   take(size: number): Slab {
@@ -36,16 +38,20 @@ export class SlabPool {
   }
   /** The slab that `bytes` is a view of has one user more; undefined if it is none of ours. */
   hold(bytes: Uint8Array): Slab | undefined {
-    const slab = this.used.get(bytes.buffer);
+    const { buffer } = bytes;
+    if (this.last?.bytes.buffer !== buffer) this.last = this.used.get(buffer);
+    const slab = this.last;
     if (slab !== undefined) slab.users++;
     return slab;
   }
   /** Others may keep views of it for ever. */
   forget(slab: Slab): void {
     this.used.delete(slab.bytes.buffer);
+    this.last = undefined;
   }
   release(slab: Slab): void {
     if (--slab.users > 0) return;
+    this.last = undefined;
     if (!this.used.delete(slab.bytes.buffer)) return;
     if (slab.bytes.length === LARGE && this.spare.length < MOST_SPARE) this.spare.push(slab);
   }
@@ -75,7 +81,8 @@ export class ReceiveMemory {
     const from = this.at;
     this.at += length;
     this.full = this.at === this.slab.bytes.length;
-    return this.slab.bytes.subarray(from, this.at);
+    const { buffer, byteOffset } = this.slab.bytes;
+    return new Uint8Array(buffer, byteOffset + from, length);
   }
   /** The receiver has seen them: makes room for the next ones. */
   makeRoom(window: ReceiveWindow | undefined): void {

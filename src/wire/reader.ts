@@ -156,9 +156,9 @@ export class PacketReader {
     return 'packet';
   }
 
-  /** The current payload as a view; stays valid as long as the pushed chunk's memory does. */
-  payload(): Uint8Array {
-    return new Uint8Array(this.view.buffer, this.payloadAt, this.length);
+  /** The current payload, or what follows its first `from` bytes, as a view; stays valid as long as the pushed chunk's memory does. */
+  payload(from = 0): Uint8Array {
+    return new Uint8Array(this.view.buffer, this.payloadAt + from, this.length - from);
   }
 
   /** The current packet decoded. */

@@ -41,10 +41,22 @@ export class ByteReader implements ReceiveWindow {
   }
   /** The next `length` bytes without taking them, or undefined if there are not that many. */
   peek(length: number): Uint8Array | undefined {
+    if (!this.gather(length)) return undefined;
+    const { current, at } = this;
+    return new Uint8Array(current.buffer, current.byteOffset + at, length);
+  }
+  /** Puts the next `length` bytes at `position` of `bytes`; false if there are not that many. */
+  gather(length: number): boolean {
     this.wanted = length;
-    if (this.available < length) return undefined;
+    if (this.available < length) return false;
     if (this.current.length - this.at < length) this.join(length);
-    return this.current.subarray(this.at, this.at + length);
+    return true;
+  }
+  get bytes(): Uint8Array {
+    return this.current;
+  }
+  get position(): number {
+    return this.at;
   }
   /** Takes the next `length` bytes, or undefined if there are not that many. */
   take(length: number): Uint8Array | undefined {

@@ -36,23 +36,33 @@ const u64 = (bytes: Uint8Array, at: number): number => {
 };
 
 /** False if the magic is wrong: the stream cannot be understood any more. */
-export function decodeRequest(bytes: Uint8Array, extended: boolean, into: RequestHeader): boolean {
-  if (u32(bytes, 0) !== (extended ? EXTENDED_REQUEST_MAGIC : REQUEST_MAGIC)) return false;
-  into.flags = ((bytes[4] ?? 0) << 8) | (bytes[5] ?? 0);
-  into.command = ((bytes[6] ?? 0) << 8) | (bytes[7] ?? 0);
-  into.cookieHigh = u32(bytes, 8);
-  into.cookieLow = u32(bytes, 12);
-  into.offset = u64(bytes, 16);
-  into.length = extended ? u64(bytes, 24) : u32(bytes, 24);
+export function decodeRequest(
+  bytes: Uint8Array,
+  at: number,
+  extended: boolean,
+  into: RequestHeader,
+): boolean {
+  if (u32(bytes, at) !== (extended ? EXTENDED_REQUEST_MAGIC : REQUEST_MAGIC)) return false;
+  into.flags = ((bytes[at + 4] ?? 0) << 8) | (bytes[at + 5] ?? 0);
+  into.command = ((bytes[at + 6] ?? 0) << 8) | (bytes[at + 7] ?? 0);
+  into.cookieHigh = u32(bytes, at + 8);
+  into.cookieLow = u32(bytes, at + 12);
+  into.offset = u64(bytes, at + 16);
+  into.length = extended ? u64(bytes, at + 24) : u32(bytes, at + 24);
   return true;
 }
 
 /** Builds reply headers in a buffer of its own; the result is valid until the next call. */
 export class ReplyEncoder {
   private readonly bytes = Buffer.alloc(64);
+  /** By length: the views are made once. */
+  private readonly beginnings = Array.from({ length: 65 }, (_, length) => this.bytes.subarray(0, length));
 
   constructor(private readonly agreement: Agreement) {}
 
+  private made(end: number): Uint8Array {
+    return this.beginnings[end] ?? this.bytes.subarray(0, end);
+  }
   private chunk(type: number, cookieHigh: number, cookieLow: number, offset: number, length: number): number {
     const { bytes, agreement } = this;
     bytes.writeUInt32BE(agreement.extended ? EXTENDED_REPLY_MAGIC : CHUNK_MAGIC, 0);
@@ -79,23 +89,22 @@ export class ReplyEncoder {
     bytes.writeUInt32BE(error, 4);
     bytes.writeUInt32BE(cookieHigh, 8);
     bytes.writeUInt32BE(cookieLow, 12);
-    return bytes.subarray(0, 16);
+    return this.made(16);
   }
   /** A request was done, or failed with an NBD error; no data follows. */
   done(error: number, cookieHigh: number, cookieLow: number, offset: number): Uint8Array {
     if (!this.agreement.structured) return this.simple(error, cookieHigh, cookieLow);
-    if (error === 0)
-      return this.bytes.subarray(0, this.chunk(ChunkType.NONE, cookieHigh, cookieLow, offset, 0));
+    if (error === 0) return this.made(this.chunk(ChunkType.NONE, cookieHigh, cookieLow, offset, 0));
     const at = this.chunk(ChunkType.ERROR, cookieHigh, cookieLow, offset, 6);
     this.bytes.writeUInt32BE(error, at);
     this.bytes.writeUInt16BE(0, at + 4);
-    return this.bytes.subarray(0, at + 6);
+    return this.made(at + 6);
   }
   /** What precedes the data of a read. */
   readHeader(cookieHigh: number, cookieLow: number, offset: number, length: number): Uint8Array {
     if (!this.agreement.structured) return this.simple(0, cookieHigh, cookieLow);
     const at = this.chunk(ChunkType.OFFSET_DATA, cookieHigh, cookieLow, offset, length + 8);
-    return this.bytes.subarray(0, this.number(offset, at));
+    return this.made(this.number(offset, at));
   }
   /** One extent that holds data: the whole of what was asked for. */
   allAllocated(cookieHigh: number, cookieLow: number, offset: number, length: number): Uint8Array {
@@ -104,12 +113,12 @@ export class ReplyEncoder {
       const at = this.chunk(ChunkType.BLOCK_STATUS_EXT, cookieHigh, cookieLow, offset, 24);
       bytes.writeUInt32BE(BASE_ALLOCATION_ID, at);
       bytes.writeUInt32BE(1, at + 4);
-      return bytes.subarray(0, this.number(0, this.number(length, at + 8)));
+      return this.made(this.number(0, this.number(length, at + 8)));
     }
     const at = this.chunk(ChunkType.BLOCK_STATUS, cookieHigh, cookieLow, offset, 12);
     bytes.writeUInt32BE(BASE_ALLOCATION_ID, at);
     bytes.writeUInt32BE(length, at + 4);
     bytes.writeUInt32BE(0, at + 8);
-    return bytes.subarray(0, at + 12);
+    return this.made(at + 12);
   }
 }

@@ -101,9 +101,10 @@ export class Transmission {
     }
     const { header } = this;
     if (!this.headerTaken) {
-      const bytes = reader.take(requestHeaderBytes(this.agreement));
-      if (bytes === undefined) return false;
-      if (!decodeRequest(bytes, this.agreement.extended, header)) return this.end();
+      const bytes = requestHeaderBytes(this.agreement);
+      if (!reader.gather(bytes)) return false;
+      if (!decodeRequest(reader.bytes, reader.position, this.agreement.extended, header)) return this.end();
+      reader.skip(bytes);
       this.headerTaken = true;
     }
     let payload: Uint8Array | undefined;

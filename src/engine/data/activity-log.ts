@@ -132,9 +132,17 @@ export class ActivityLog implements Task {
   begin(sector: number, sectors: number, waiter: ExtentWaiter): boolean {
     const first = extentOfSector(sector);
     const last = extentOfSector(sector + Math.max(sectors, 1) - 1);
-    if (this.queue.length === 0 && this.target.isMarkedInUse() && this.allActive(first, last)) {
-      this.reference(first, last);
-      return true;
+    if (this.queue.length === 0 && this.target.isMarkedInUse()) {
+      if (first === last) {
+        const slot = this.byExtent.get(first);
+        if (slot !== undefined && !slot.pending) {
+          if (slot.references++ === 0) this.unlink(slot);
+          return true;
+        }
+      } else if (this.allActive(first, last)) {
+        this.reference(first, last);
+        return true;
+      }
     }
     this.queue.push({ first, last, waiter });
     this.schedule();

@@ -37,7 +37,7 @@ export class OpenFile implements Opener {
     if (io === undefined) return;
     const { device } = this;
     for (let at = 0; at < into.length; at += MAX_DATA) {
-      const part = into.subarray(at, at + MAX_DATA);
+      const part = into.length <= MAX_DATA ? into : into.subarray(at, at + MAX_DATA);
       startRead(new ReadRequest(device, (offset + at) / 512, part.length / 512, part, io.add()));
     }
     io.started();
@@ -46,7 +46,7 @@ export class OpenFile implements Opener {
     const io = this.beginWrite(offset, from.length, waiter, true);
     if (io === undefined) return;
     for (let at = 0; at < from.length; at += MAX_DATA) {
-      const data = from.subarray(at, at + MAX_DATA);
+      const data = from.length <= MAX_DATA ? from : from.subarray(at, at + MAX_DATA);
       const request = this.writeRequest('write', offset + at, data.length, io);
       request.data = data;
       request.fua = fua;

@@ -92,7 +92,7 @@ const handleData: VolumeRow = [
     if (!(sector >= 0)) return 'protocol-error';
     const data = checkedData(
       peerDevice,
-      reader.payload().subarray(DATA_HEAD_BYTES),
+      reader.payload(DATA_HEAD_BYTES),
       (bytes) => `Digest integrity check FAILED: ${sector}s +${bytes}`,
     );
     if (data === undefined) return 'protocol-error';

@@ -9,6 +9,9 @@ import { type WriteRequest } from './write-request';
 
 const scratch = new Uint8Array(HOT_PACKET_ROOM);
 const view = new DataView(scratch.buffer);
+/** By length: the views are made once. */
+const beginnings = Array.from({ length: HOT_PACKET_ROOM + 1 }, (_, length) => scratch.subarray(0, length));
+const encoded = (end: number): Uint8Array => beginnings[end] ?? scratch.subarray(0, end);
 
 export const isConnected = (connection: Connection): boolean =>
   connection.now.cstate === ConnectionState.Connected && connection.link.up;
@@ -40,7 +43,7 @@ export function sendBlockAck(
     bytes,
     sequence,
   );
-  link.sendControlBytes(scratch.subarray(0, end));
+  link.sendControlBytes(encoded(end));
 }
 
 /** The digest of data-integrity-alg, if the connection uses one. */
@@ -76,7 +79,7 @@ export function sendDataPacket(
     flags,
     tail,
   );
-  connection.link.sendDataBytes(scratch.subarray(0, end));
+  connection.link.sendDataBytes(encoded(end));
   if (digest) connection.link.sendDataBytes(digest);
   connection.link.sendSharedData(data);
   peerDevice.io.sentSectors += data.length / 512;
@@ -140,7 +143,7 @@ export function sendWrite(peerDevice: PeerDevice, request: WriteRequest, flags: 
     flags | kind,
     request.bytes,
   );
-  connection.link.sendDataBytes(scratch.subarray(0, end));
+  connection.link.sendDataBytes(encoded(end));
   peerDevice.io.sentSectors += request.sectors;
 }
 

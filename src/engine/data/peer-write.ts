@@ -206,16 +206,19 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
     const { connection, device } = peerDevice;
     const self = device.resource.nodeId;
     const { bitmap, superblock } = backing;
-    superblock.peers.forEach(({ bitmapIndex }, nodeId) => {
-      if (bitmapIndex < 0 || nodeId === connection.peerNodeId || nodeId === self) return;
+    let taken = 0;
+    for (let nodeId = 0; nodeId < superblock.peers.length; nodeId++) {
+      const slot = superblock.peers[nodeId]?.bitmapIndex ?? -1;
+      if (slot < 0) continue;
+      taken |= 1 << slot;
+      if (nodeId === connection.peerNodeId || nodeId === self) continue;
       if ((mask & (1 << nodeId)) === 0) {
-        bitmap.setRange(bitmapIndex, sector, sectors);
-        tellSyncTarget(this, nodeId);
-      } else if (!this.failed) bitmap.clearRange(bitmapIndex, sector, sectors);
-    });
-    for (let slot = 0; slot < bitmap.slots; slot++)
-      if (!superblock.peers.some(({ bitmapIndex }) => bitmapIndex === slot))
         bitmap.setRange(slot, sector, sectors);
+        tellSyncTarget(this, nodeId);
+      } else if (!this.failed) bitmap.clearRange(slot, sector, sectors);
+    }
+    for (let slot = 0; slot < bitmap.slots; slot++)
+      if ((taken & (1 << slot)) === 0) bitmap.setRange(slot, sector, sectors);
     this.releaseExtents();
   }
 }

@@ -327,12 +327,14 @@ function applyBits(request: WriteRequest): void {
   if (backing === undefined) return;
   const { bitmap, superblock } = backing;
   let settled = 0;
-  superblock.peers.forEach((peer, nodeId) => {
-    const bit = bitOf(nodeId);
-    if (peer.bitmapIndex < 0 || (request.okMask & bit) === 0 || !request.localOk) return;
-    settled |= 1 << peer.bitmapIndex;
-    if (request.inSyncMask & bit) bitmap.clearRange(peer.bitmapIndex, sector, sectors);
-  });
+  // The lowest bit of what is left, node by node.
+  for (let left = request.localOk ? request.okMask : 0; left !== 0; left &= left - 1) {
+    const nodeId = 31 - Math.clz32(left & -left);
+    const slot = superblock.peers[nodeId]?.bitmapIndex ?? -1;
+    if (slot < 0) continue;
+    settled |= 1 << slot;
+    if (request.inSyncMask & bitOf(nodeId)) bitmap.clearRange(slot, sector, sectors);
+  }
   for (let slot = 0; slot < bitmap.slots; slot++)
     if ((settled & (1 << slot)) === 0) bitmap.setRange(slot, sector, sectors);
 }
