@@ -7,7 +7,8 @@ import { type ReceiveWindow } from '../engine/ports';
 
 /** First memory of a stream: most streams never need more. */
 const SMALL = 64 * 1024;
-const LARGE = 2 * 1024 * 1024;
+/** Two packets or requests of 1 MiB with their headers, so that hardly anything is to be moved. */
+const LARGE = 2 * 1024 * 1024 + 8192;
 /** Free slabs that are kept. */
 const MOST_SPARE = 6;
 
@@ -56,6 +57,9 @@ export class SlabPool {
     if (slab.bytes.length === LARGE && this.spare.length < MOST_SPARE) this.spare.push(slab);
   }
 }
+
+/** Of the daemon. */
+export const slabPool = new SlabPool();
 
 /** Where one stream reads into. */
 export class ReceiveMemory {

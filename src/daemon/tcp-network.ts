@@ -9,9 +9,11 @@ import {
   type IncomingWaiter,
   type Listener,
   type Network,
+  type Retained,
 } from '../engine/ports';
 import { type InputQueue } from './input-queue';
 import { errnoOf } from './os-error';
+import { type Slab, slabPool } from './receive-memory';
 import { TcpStream } from './tcp-stream';
 
 const BACKLOG = 64;
@@ -54,7 +56,7 @@ class TcpListener implements Listener {
       host: withoutMapping(remoteAddress),
       port: remotePort,
     };
-    const stream = new TcpStream(this.queue, socket, this.local, remote);
+    const stream = new TcpStream(this.queue, socket, this.local, remote, slabPool);
     this.queue.input(() => {
       if (this.closed) stream.destroy();
       else this.waiter.onIncoming(stream);
@@ -110,7 +112,7 @@ class TcpAttempt implements ConnectAttempt {
     if (this.over || socket === undefined) return;
     this.finish();
     // Who opens which stream is decided by the configured addresses, not by the port the kernel chose.
-    this.waiter.onConnected(new TcpStream(this.queue, socket, this.local, this.remote));
+    this.waiter.onConnected(new TcpStream(this.queue, socket, this.local, this.remote, slabPool));
   }
   private failed(error: ErrnoCode): void {
     if (this.over) return;
@@ -129,11 +131,22 @@ class TcpAttempt implements ConnectAttempt {
   }
 }
 
+class RetainedView implements Retained {
+  constructor(private readonly slab: Slab) {}
+  release(): void {
+    slabPool.release(this.slab);
+  }
+}
+
 export class TcpNetwork implements Network {
   constructor(private readonly queue: InputQueue) {}
 
   listen(local: Endpoint, waiter: IncomingWaiter): Listener {
     return new TcpListener(this.queue, local, waiter);
+  }
+  retain(bytes: Uint8Array): Retained | undefined {
+    const slab = slabPool.hold(bytes);
+    return slab && new RetainedView(slab);
   }
   connect(local: Endpoint, remote: Endpoint, timeout: number, waiter: ConnectWaiter): ConnectAttempt {
     return new TcpAttempt(this.queue, local, remote, timeout, waiter);

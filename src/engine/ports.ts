@@ -174,9 +174,15 @@ export interface ConnectAttempt {
   /** Afterwards the waiter is not called any more. */
   cancel(): void;
 }
+/** Received bytes that are used after the input they came with. */
+export interface Retained {
+  release(): void;
+}
 export interface Network {
   /** One listener per local endpoint is kept open and shared by all paths with that local endpoint. */
   listen(local: Endpoint, waiter: IncomingWaiter): Listener;
+  /** `bytes`, a view of what a stream gave, stay as they are until `release`. Undefined: they have to be copied. */
+  retain?(bytes: Uint8Array): Retained | undefined;
   /** Connects from `local`'s host (port 0) to `remote`. `timeout` in milliseconds. */
   connect(local: Endpoint, remote: Endpoint, timeout: number, waiter: ConnectWaiter): ConnectAttempt;
 }

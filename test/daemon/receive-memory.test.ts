@@ -105,8 +105,16 @@ test('a reader of packets gets every packet whole, and large ones without anothe
     maxLength: 12,
   });
   fc.assert(
-    fc.property(sectors, sizes, (counts, pieces) => {
-      const memory = new ReceiveMemory(undefined);
+    fc.property(sectors, sizes, fc.boolean(), (counts, pieces, retains) => {
+      const pool = retains ? new SlabPool() : undefined;
+      const memory = new ReceiveMemory(pool);
+      const held: Held[] = [];
+      const letGo = (most: number): void => {
+        for (const one of held.splice(0, Math.max(0, held.length - most))) {
+          expect(isIntact(one)).toBe(true);
+          one.release();
+        }
+      };
       const reader = new PacketReader('data');
       const window = {
         get kept() {
@@ -125,12 +133,18 @@ test('a reader of packets gets every packet whole, and large ones without anothe
           const data = reader.payload().subarray(24);
           expect(data.length).toBe((counts[taken] ?? 0) * 512);
           expect(isFilled(data, taken % 251)).toBe(true);
+          // As a write of a peer does until it is on disk.
+          const slab = data.length >= 65_536 ? pool?.hold(data) : undefined;
+          if (slab !== undefined)
+            held.push({ bytes: data, value: taken % 251, release: () => pool?.release(slab) });
           taken++;
+          letGo(3);
         }
         expect(reader.fault).toBeNull();
         memory.makeRoom(window);
       });
       expect(taken).toBe(counts.length);
+      letGo(0);
     }),
     { numRuns: 60 },
   );

@@ -5,14 +5,11 @@
  */
 import fs from 'node:fs';
 import net from 'node:net';
-import { type Slab, SlabPool } from '../receive-memory';
+import { type Slab, slabPool as slabs } from '../receive-memory';
 import { REQUEST_BUFFER } from './fuse-codec';
 
 /** Requests read in one go before others get their turn. */
 const BURST = 16;
-
-/** All channels share them. */
-const slabs = new SlabPool();
 
 export interface RequestReader {
   /** Takes one request, `length` bytes at `from`. Who needs them longer adds a user to the slab, until `release`. */

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { type Endpoint, type Scheduler } from '../../engine/ports';
 import { type InputQueue } from '../input-queue';
-import { SlabPool } from '../receive-memory';
+import { slabPool } from '../receive-memory';
 import { TcpStream } from '../tcp-stream';
 import { type DeviceDirectory } from './device-directory';
 import { NbdConnection } from './nbd-connection';
@@ -14,9 +14,6 @@ const PATIENCE = 30_000;
 /** Milliseconds until the next try of a TCP address that is not ours yet, or still another's. */
 const RETRY = 500;
 const nowhere: Endpoint = { family: 'ipv4', host: '0.0.0.0', port: 0 };
-
-/** All servers share it. */
-const slabs = new SlabPool();
 
 export class NbdServer {
   private readonly server = net.createServer({ pauseOnConnect: true });
@@ -69,12 +66,12 @@ export class NbdServer {
       return;
     }
     this.queue.input(() => {
-      const stream = new TcpStream(this.queue, socket, nowhere, nowhere, slabs);
+      const stream = new TcpStream(this.queue, socket, nowhere, nowhere, slabPool);
       const onGone = (gone: NbdConnection): void => {
         patience.cancel();
         this.connections.delete(gone);
       };
-      const connection = new NbdConnection(this.devices, stream, onGone, slabs);
+      const connection = new NbdConnection(this.devices, stream, onGone, slabPool);
       const patience = this.scheduler.after(PATIENCE, {
         onTimer: () => {
           if (connection.negotiating) connection.end();

@@ -4,7 +4,7 @@
  */
 import { DiskState } from '../../control/contract/states';
 import { type Connection, type PeerDevice } from '../objects';
-import { type DiskWaiter, Errno, type ErrnoCode } from '../ports';
+import { type DiskWaiter, Errno, type ErrnoCode, type Retained } from '../ports';
 import { type ExtentWaiter } from './activity-log';
 import { type BackingDevice } from './backing-device';
 import { giveBack, pooledCopy } from './buffer-pool';
@@ -51,6 +51,9 @@ export interface ReceivedWrite {
   readonly flags: number;
 }
 
+/** Data of so many bytes are not copied, if the network lets them stay. */
+const LARGE = 64 * 1024;
+
 const MINDS =
   IntervalKind.AppWrite | IntervalKind.PeerWrite | IntervalKind.ResyncWrite | IntervalKind.ResyncRead;
 
@@ -73,6 +76,8 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
   private readonly idHigh: number;
   private readonly idLow: number;
   private readonly life: number;
+  /** Holds the data where they were received. */
+  private retained: Retained | undefined;
 
   constructor(
     readonly peerDevice: PeerDevice,
@@ -83,7 +88,9 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
     this.operation = received.operation;
     this.sector = received.sector;
     this.sectors = received.sectors;
-    this.data = received.data.length > 0 ? pooledCopy(received.data) : NO_DATA;
+    const { data } = received;
+    if (data.length >= LARGE) this.retained = peerDevice.device.resource.host.ports.network.retain?.(data);
+    this.data = data.length === 0 ? NO_DATA : this.retained === undefined ? pooledCopy(data) : data;
     this.flags = received.flags;
     this.idHigh = received.idHigh;
     this.idLow = received.idLow;
@@ -162,7 +169,9 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
     const { connection, device } = peerDevice;
     this.finished = true;
     this.failed = error !== 0;
-    giveBack(this.data);
+    if (this.retained === undefined) giveBack(this.data);
+    else this.retained.release();
+    this.retained = undefined;
     this.data = NO_DATA;
     device.io.intervals.remove(this);
     if (this.failed) {
