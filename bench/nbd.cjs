@@ -1,11 +1,12 @@
 'use strict';
 /*
  * Clients of our devices and of C programs, in turn (performance.md sections 0, 3, 4, 5 and 10):
- *   node bench/nbd.cjs [--rounds 3] [--seconds 2] [--only D|R|B]
+ *   node bench/nbd.cjs [--rounds 3] [--seconds 2] [--warm-up 5] [--only D|R|B]
  * D: one host of ours over NBD against nbdkit's file plugin; cold: an activity log so small that most writes miss it.
  * R: two hosts of ours under protocol C against QEMU's quorum over nbdkit. B: our block device against QEMU's FUSE
- * export under the same kind of loop device (root). 1 GiB files on /dev/shm, medians, then memory under load and
- * wake-ups of idle daemons. Needs fio, nbdkit, qemu-storage-daemon.
+ * export under the same kind of loop device (root). R5 compares the CPU time of a replicated write with that of a C
+ * program of one thread (ceiling.c), which takes its turn where a C compiler is. 1 GiB files on /dev/shm, medians, then
+ * memory under load and wake-ups of idle daemons. Needs fio, nbdkit, qemu-storage-daemon.
  */
 const fs = require('node:fs');
 const path = require('node:path');
@@ -17,6 +18,7 @@ const argument = (name, otherwise) => {
 };
 const rounds = Number(argument('rounds', 3));
 const seconds = Number(argument('seconds', 2));
+const warmUp = Number(argument('warm-up', 5));
 const only = argument('only', '');
 const folder = fs.mkdtempSync('/dev/shm/udrbd-bench-');
 const udrbd = path.join(__dirname, '../bin/udrbd');
@@ -63,6 +65,19 @@ function quorum() {
   const server = ['--nbd-server', `addr.type=unix,addr.path=${socket}`];
   const exported = ['--export', 'nbd,id=e,node-name=q,name=,writable=on'];
   const pid = background('qemu-storage-daemon', ...blockdevs, ...server, ...exported);
+  awaitFile(socket);
+  return { target: nbd(socket), pids: [pid, peer] };
+}
+/** Undefined without a C compiler. */
+function ceiling() {
+  const [program, socket] = ['ceiling', 'ceiling.sock'].map((name) => path.join(folder, name));
+  const made = spawnSync('cc', ['-O2', '-o', program, path.join(__dirname, 'ceiling.c')], {
+    stdio: 'inherit',
+  });
+  if (made.status !== 0) return undefined;
+  const peer = background(program, 'secondary', '10924', sparse('ceiling-remote.img'));
+  pause(300);
+  const pid = background(program, 'primary', socket, sparse('ceiling.img'), '10924');
   awaitFile(socket);
   return { target: nbd(socket), pids: [pid, peer] };
 }
@@ -133,11 +148,12 @@ const groups = [
   {
     key: 'R',
     needs: ['fio', 'nbdkit', 'qemu-storage-daemon'],
-    servers: { ours: ours(2), theirs: quorum },
+    servers: { ours: ours(2), theirs: quorum, ceiling },
     rows: [
       ['R1: replicated, 4k write qd32', w32, 'ours', '2.5'],
       ['R3: replicated, 4k write qd1', w1, 'ours', '1.0'],
       ['R4: replicated, 1m write qd8', seq, 'ours', '1.3'],
+      ['R5: the same as R1, against C', w32, 'ours', 'CPU 2', 'ceiling'],
     ],
   },
   {
@@ -162,7 +178,7 @@ const cpu = (pids) =>
 const status = (pid, name) =>
   Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(fs.readFileSync(`/proc/${pid}/status`, 'latin1'))[1]);
 
-function measure(server, { rw, bs, iodepth, unit }) {
+function measure(server, { rw, bs, iodepth, unit }, runtime = seconds) {
   const before = cpu(server.pids);
   const args = [
     '--name=x',
@@ -174,12 +190,12 @@ function measure(server, { rw, bs, iodepth, unit }) {
   ];
   args.push(
     '--time_based',
-    `--runtime=${seconds}`,
+    `--runtime=${runtime}`,
     '--norandommap',
     '--randrepeat=0',
     '--output-format=json',
   );
-  const text = execFileSync('fio', args, { cwd: folder, env, timeout: (seconds + 60) * 1000 }).toString();
+  const text = execFileSync('fio', args, { cwd: folder, env, timeout: (runtime + 60) * 1000 }).toString();
   const { read, write, error } = JSON.parse(text.slice(text.indexOf('{'))).jobs[0];
   if (error !== 0) throw new Error(`fio reports error ${error}`);
   const side = rw.includes('read') ? read : write;
@@ -196,21 +212,27 @@ function run({ key, needs, servers, rows }) {
   }
   const running = Object.fromEntries(Object.entries(servers).map(([name, start]) => [name, start()]));
   const lines = [];
-  for (const [name, kind, own, target] of rows) {
-    const results = { [own]: [], theirs: [] };
-    // The first touch of every page and every extent is not what is compared.
-    for (const server of [own, 'theirs']) measure(running[server], kind);
+  for (const [name, kind, own, target, other = 'theirs'] of rows) {
+    const pair = [running[own], running[other]];
+    if (pair.includes(undefined)) {
+      process.stderr.write(`SKIPPED ${name}: no C compiler\n`);
+      continue;
+    }
+    const results = [[], []];
+    // The first touch of every page and extent, and code that is not compiled yet, are not what is compared.
+    for (const server of pair) measure(server, kind, warmUp);
     for (let round = 0; round < rounds; round++)
-      for (const server of Object.keys(results)) results[server].push(measure(running[server], kind));
-    const [a, b] = [own, 'theirs'].map((server) => median(results[server].map(({ value }) => value)));
-    const [c, d] = [own, 'theirs'].map((server) => median(results[server].map((one) => one.cpu)).toFixed(1));
-    const pairs = results[own].map(({ value }, i) => value / results.theirs[i].value);
+      pair.forEach((server, i) => results[i].push(measure(server, kind)));
+    const [a, b] = results.map((list) => median(list.map(({ value }) => value)));
+    const [c, d] = results.map((list) => median(list.map((one) => one.cpu)));
+    const pairs = results[0].map(({ value }, i) => value / results[1][i].value);
     const spread = `${Math.min(...pairs).toFixed(2)}..${Math.max(...pairs).toFixed(2)}`;
     const shown = [a, b].map((value) => `${value.toFixed(0)} ${kind.unit}`).join(' | ');
-    lines.push(`| ${name} | ${shown} | ${(a / b).toFixed(2)} (${spread}) | ${target} | ${c} / ${d} |`);
+    const used = `${c.toFixed(1)} / ${d.toFixed(1)} = ${(c / d).toFixed(2)}`;
+    lines.push(`| ${name} | ${shown} | ${(a / b).toFixed(2)} (${spread}) | ${target} | ${used} |`);
   }
   const daemons = Object.values(running)
-    .filter(({ isOurs }) => isOurs)
+    .filter((server) => server?.isOurs)
     .flatMap(({ pids }) => pids);
   const switches = () => daemons.map((pid) => status(pid, 'voluntary_ctxt_switches'));
   const peak = daemons.map((pid) => (status(pid, 'VmHWM') / 1024).toFixed(0));
