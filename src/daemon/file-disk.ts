@@ -16,6 +16,8 @@ import { errnoOf } from './os-error';
 const ZERO_PIECE = 1024 * 1024;
 /** Larger reads and writes go through the thread pool: the event loop receives and sends others meanwhile. */
 const LARGE = 128 * 1024;
+/** Operations in one go. */
+const BATCH = 16;
 /** A read that takes longer did not come from the page cache, in milliseconds. */
 const SLOW_READ = 0.5;
 /** After slow reads, this many go through the thread pool before one is tried directly again. */
@@ -149,10 +151,14 @@ export class FileDisk implements Disk, RoundEnd {
     this.queue.laterTask(job);
   }
 
-  /** Does what was asked for, in that order; the completions are inputs of the next round. */
+  /**
+   * Does what was asked for, in that order; the completions are inputs of the next round. The rest of a large batch
+   * comes after those: whoever waits for the first ones goes on meanwhile.
+   */
   endRound(): void {
     const jobs = this.jobs;
-    this.jobs = [];
+    this.jobs = jobs.length > BATCH ? jobs.splice(BATCH) : [];
+    if (this.jobs.length > 0) this.queue.afterWriters(this);
     for (const job of jobs) {
       switch (job.kind) {
         case 'read':

@@ -11,7 +11,7 @@ import { descriptorOf, readInto, writeNow } from './socket-handle';
 const PIECE = 64 * 1024;
 const LARGE = 16 * 1024;
 /** Less than this waits for the end of the turn: acknowledgements leave together, after the disk operations. */
-const URGENT = 2048;
+const URGENT = 256;
 /** `onDrained` comes when the queue has shrunk to this many bytes. */
 const LOW_MARK = 64 * 1024;
 const SPARE_PIECES = 32;

@@ -40,6 +40,36 @@ describe('a backing file', () => {
     expect(await diskDone((w) => disk.read(8192, back, w))).toBe(0);
     expect(back).toEqual(bytes);
   });
+  test('lets whoever waits for the first of many writes go on before the last is done', async () => {
+    const queue = new InputQueue(throwing);
+    const file = image(64 * 4096);
+    const disk = await mustOpen(new FileDisks(queue), file);
+    const bytes = new Uint8Array(4096).fill(9);
+    const order: number[] = [];
+    const writtenAtFirst: number[] = [];
+    const writes = Array.from({ length: 40 }, (_, index) =>
+      diskDone((w) => disk.write(index * 4096, bytes, false, w)).then(() => order.push(index)),
+    );
+    let asked = false;
+    const first = diskDone((w) =>
+      disk.read(0, new Uint8Array(512), {
+        onDiskDone: (error) => {
+          asked = true;
+          w.onDiskDone(error);
+        },
+      }),
+    );
+    queue.afterInputs({
+      endRound: function look(): void {
+        const done = fs.readFileSync(file).filter((byte) => byte === 9).length / 4096;
+        writtenAtFirst.push(done);
+        if (!asked) queue.input(() => queue.afterInputs({ endRound: look }));
+      },
+    });
+    await Promise.all([...writes, first]);
+    expect(order).toEqual(Array.from({ length: 40 }, (_, index) => index));
+    expect(writtenAtFirst.some((done) => done > 0 && done < 40)).toBe(true);
+  });
   test('behaves as an array of bytes under any sequence of operations', async () => {
     const operation = fc.record({
       kind: fc.constantFrom('write' as const, 'fua' as const, 'zero' as const, 'flush' as const),
