@@ -1,4 +1,4 @@
-import { type OptionContext, optionsInContext } from '../options/catalogue';
+import { nameInId, optionById, type OptionContext, optionIdsInContext } from '../options/catalogue';
 import { type OptionSpec } from '../options/option-spec';
 import { checkConfigValue, describeProblem } from '../options/value';
 import { KUnknown, lineOf, textOf, type Token } from '../language/tokens';
@@ -17,20 +17,21 @@ export interface OptionTarget {
   readonly only?: string;
 }
 
-const namesByContext = new Map<OptionContext, ReadonlyMap<string, OptionSpec>>();
+const idsByContext = new Map<OptionContext, ReadonlyMap<string, string>>();
 
 /** Looks an option up; contexts are indexed on first use. */
 export function specOf(context: OptionContext, name: string): OptionSpec | undefined {
-  let names = namesByContext.get(context);
-  if (names === undefined) {
-    names = new Map(optionsInContext(context).map((spec) => [spec.name, spec]));
-    namesByContext.set(context, names);
+  let ids = idsByContext.get(context);
+  if (ids === undefined) {
+    ids = new Map(optionIdsInContext(context).map((id) => [nameInId(id), id]));
+    idsByContext.set(context, ids);
   }
-  return names.get(name);
+  const id = ids.get(name);
+  return id === undefined ? undefined : optionById(id);
 }
 
 function optionNames(context: OptionContext): readonly string[] {
-  return optionsInContext(context).map((spec) => spec.name);
+  return optionIdsInContext(context).map(nameInId);
 }
 
 export interface SectionRules {

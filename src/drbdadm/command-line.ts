@@ -285,7 +285,7 @@ export function parseCommandLine(
   port: CommandLinePort,
   permute = true,
 ): ParsedCommandLine {
-  const scan = scanOptions(words, { program, long: longOptions(), short: shortOptions, permute });
+  const scan = scanOptions(words, { program, long: longOptions, short: shortOptions, permute });
   const draft: Draft = {
     stacked: false,
     dryRun: false,

@@ -114,7 +114,8 @@ export function scanOptions(
   words: readonly string[],
   grammar: {
     readonly program: string;
-    readonly long: readonly LongOption[];
+    /** Asked for the table when a long option comes. */
+    readonly long: () => readonly LongOption[];
     readonly short: ReadonlyMap<string, ArgumentNeed>;
     readonly permute?: boolean;
   },
@@ -122,13 +123,14 @@ export function scanOptions(
   const cursor: Cursor = { words, next: 0 };
   const options: ScannedOption[] = [];
   const operands: string[] = [];
+  let table: readonly LongOption[] | undefined;
   for (;;) {
     const word = words[cursor.next];
     if (word === undefined) return { options, operands };
     cursor.next += 1;
     if (word === '--') return { options, operands: [...operands, ...words.slice(cursor.next)] };
     if (word.startsWith('--')) {
-      options.push(scanLong(grammar.long, grammar.program, word.slice(2), cursor));
+      options.push(scanLong((table ??= grammar.long()), grammar.program, word.slice(2), cursor));
     } else if (word.startsWith('-') && word !== '-') {
       options.push(...scanCluster(grammar.short, grammar.program, word.slice(1), cursor));
     } else if (grammar.permute === false) {

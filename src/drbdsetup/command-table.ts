@@ -1,8 +1,8 @@
 // The commands of drbdsetup: what stands in front of their arguments and which options they take.
 import {
-  allOptions,
   drbdsetupCommand,
   drbdsetupCommandNames,
+  optionById,
   optionsInContext,
   type OptionSpec,
 } from '../options/catalogue';
@@ -119,7 +119,7 @@ const attach84 = ['net.fencing'];
 /** DRBD 8.4 options a command still accepts: attach those of the peer, connect those of the network. */
 export function options84(command: string): readonly OptionSpec[] {
   if (command === 'attach') {
-    const moved = allOptions.filter((option) => attach84.includes(option.id));
+    const moved = attach84.map(optionById);
     const rates = optionsInContext('peer_device_options').slice(0, 6);
     return [...moved, ...rates];
   }

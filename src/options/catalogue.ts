@@ -1,6 +1,6 @@
 // Typed access to grammar/options.json, the one list of every option (design.md section 2).
 import document from '../../grammar/options.json';
-import { readOption, type OptionSpec } from './option-spec';
+import { readOption, type OptionSpec, type RawOption } from './option-spec';
 
 export type * from './option-spec';
 
@@ -9,16 +9,27 @@ export type OptionContext = keyof typeof document.contexts;
 /** Names of the drbdsetup commands the catalogue knows. */
 export type DrbdsetupCommandName = keyof typeof document.drbdsetupCommandArguments;
 
-/** Every option in the order of the catalogue, which is the order of help, XML and `show`. */
-export const allOptions: readonly OptionSpec[] = document.options.map(readOption);
+const rawById = new Map<string, RawOption>(document.options.map((raw) => [raw.id, raw]));
+const readById = new Map<string, OptionSpec>();
 
-const byId = new Map(allOptions.map((option) => [option.id, option]));
-
-/** The option with this unique id (`net.protocol`); throws RangeError for an id that is not in the catalogue. */
+/**
+ * The option with this unique id (`net.protocol`), checked when it is first wanted; throws RangeError for an id that is not
+ * in the catalogue.
+ */
 export function optionById(id: string): OptionSpec {
-  const option = byId.get(id);
-  if (option === undefined) throw new RangeError(`the option catalogue has no ${id}`);
+  let option = readById.get(id);
+  if (option === undefined) {
+    const raw = rawById.get(id);
+    if (raw === undefined) throw new RangeError(`the option catalogue has no ${id}`);
+    option = readOption(raw);
+    readById.set(id, option);
+  }
   return option;
+}
+
+/** Every option in the order of the catalogue, which is the order of help, XML and `show`. */
+export function allOptions(): readonly OptionSpec[] {
+  return [...rawById.keys()].map(optionById);
 }
 
 const contextCache = new Map<OptionContext, readonly OptionSpec[]>();
@@ -33,19 +44,30 @@ export function optionsInContext(context: OptionContext): readonly OptionSpec[] 
   return options;
 }
 
+/** The ids of the options of one context, ordered. */
+export function optionIdsInContext(context: OptionContext): readonly string[] {
+  return document.contexts[context];
+}
+
+/** The name in an option's id: all behind the first dot. */
+export function nameInId(id: string): string {
+  return id.slice(id.indexOf('.') + 1);
+}
+
 /** Looks an option up by name in a context; undefined if the context does not accept it. */
 export function findOption(context: OptionContext, name: string): OptionSpec | undefined {
-  return optionsInContext(context).find((option) => option.name === name);
+  const id = optionIdsInContext(context).find((known) => nameInId(known) === name);
+  return id === undefined ? undefined : optionById(id);
 }
 
 /** Options a configuration section keyword (`net`, `disk`, ...) may hold, whatever their group. */
 export function optionsInSection(section: string): readonly OptionSpec[] {
-  return allOptions.filter((option) => option.configSections.includes(section));
+  return allOptions().filter((option) => option.configSections.includes(section));
 }
 
 /** Options of one group (`connection`, `handlers`, ...). */
 export function optionsInGroup(group: OptionSpec['group']): readonly OptionSpec[] {
-  return allOptions.filter((option) => option.group === group);
+  return allOptions().filter((option) => option.group === group);
 }
 
 export interface DrbdsetupCommandSpec {
@@ -66,7 +88,7 @@ interface RawCommand {
 }
 
 function readCommand(name: string, raw: RawCommand): DrbdsetupCommandSpec {
-  const candidates = allOptions.filter((option) => option.drbdsetupCommands.includes(name));
+  const candidates = allOptions().filter((option) => option.drbdsetupCommands.includes(name));
   const options = raw.options.map((optionName) => {
     const option = candidates.find((candidate) => candidate.name === optionName);
     if (option === undefined) throw new RangeError(`the option catalogue has no ${name} --${optionName}`);

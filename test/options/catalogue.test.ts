@@ -6,6 +6,7 @@ import {
   drbdsetupCommand,
   drbdsetupCommandNames,
   findOption,
+  nameInId,
   optionById,
   optionsInContext,
   optionsInSection,
@@ -24,8 +25,11 @@ describe('grammar/options.json', () => {
   });
 
   it('has unique ids and only known ids in its contexts', () => {
-    expect(new Set(allOptions.map((option) => option.id)).size).toBe(allOptions.length);
-    const document: { contexts: Record<string, string[]> } = JSON.parse(read('grammar/options.json'));
+    const document: { contexts: Record<string, string[]>; options: unknown[] } = JSON.parse(
+      read('grammar/options.json'),
+    );
+    expect(allOptions()).toHaveLength(document.options.length);
+    for (const { id, name } of allOptions()) expect(nameInId(id)).toBe(name);
     for (const ids of Object.values(document.contexts)) for (const id of ids) optionById(id);
   });
 
