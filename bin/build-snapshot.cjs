@@ -9,7 +9,7 @@ const { spawnSync } = require('node:child_process');
 
 const [cache = '', found = '', key = ''] = process.argv.slice(2);
 const root = path.dirname(__dirname);
-const bundle = path.join(root, 'dist', 'drbdadm.cjs');
+const bundle = path.join(root, 'dist', 'drbdadm-snapshot.cjs');
 const lock = path.join(cache, 'drbdadm.lock');
 const MINUTE = 60_000;
 /** A launcher that has just read the state may still start with a snapshot that was replaced. */

@@ -3,7 +3,7 @@
 // the bundle; V8 itself refuses it on another processor or under other flags. Where there is none, or it cannot be
 // written, the program runs without. It holds the functions that the commands used so far needed, so a command that is
 // new to it adds its own.
-require('./check-node.cjs');
+if (!/^v(20\.(19|[2-9]\d)|2[1-9]|[3-9]\d)\./.test(process.version)) require('./check-node.cjs');
 const fs = require('node:fs');
 const path = require('node:path');
 const vm = require('node:vm');

@@ -20,7 +20,10 @@ const common = {
 };
 const programs = {
   drbdadm: 'src/drbdadm/main.ts',
+  'drbdadm-config': 'src/config/load-config.ts',
+  'drbdadm-more': 'src/drbdadm/more-commands.ts',
   'drbdadm-tools': 'src/drbdadm/in-process-tools.ts',
+  'drbdadm-snapshot': 'src/drbdadm/main.ts',
   drbdsetup: 'src/drbdsetup/main.ts',
   drbdmeta: 'src/drbdmeta/main.ts',
   drbdd: 'src/daemon/main.ts',
@@ -44,11 +47,62 @@ const lazyBuiltins = {
     }));
   },
 };
-/** The back ends in drbdadm's process are a bundle of their own; bin/start.cjs finds it. */
-const separateTools = {
-  name: 'separate-tools',
+/**
+ * Node's modules as our sources import them: as they are, where esbuild would copy all their names in every module that
+ * imports one; what few commands need is loaded when it is called.
+ */
+const builtins = {
+  name: 'builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path: name, kind, importer }) =>
+      kind === 'import-statement' && importer.startsWith(path.join(root, 'src'))
+        ? { path: name, namespace: 'builtin' }
+        : undefined,
+    );
+    onLoad({ filter: /./, namespace: 'builtin' }, ({ path: name }) => {
+      const found = `require(${JSON.stringify(name)})`;
+      const names = Object.keys(require(name)).filter((key) => /^[a-z]\w*$/.test(key) && key !== 'default');
+      const functions = names.map((key) => `export const ${key} = (...words) => ${found}.${key}(...words);`);
+      const whole = ['node:fs', 'node:path'].includes(name)
+        ? found
+        : `new Proxy({}, { get: (_, key) => ${found}[key] })`;
+      return { contents: `export default /* @__PURE__ */ ${whole};\n${functions.join('\n')}` };
+    });
+  },
+};
+/** Parts of drbdadm that are bundles of their own; bin/start.cjs finds them. */
+const parts = new Map([
+  ['../config/load-config', './drbdadm-config.cjs'],
+  ['./more-commands', './drbdadm-more.cjs'],
+  ['./in-process-tools', './drbdadm-tools.cjs'],
+]);
+/** All but the configuration are loaded late in a start-up snapshot, too. */
+const separate = (program) => ({
+  name: 'separate',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\/in-process-tools$/ }, () => ({ path: './drbdadm-tools.cjs', external: true }));
+    onResolve(
+      { filter: /^\.\.?\/(config\/load-config|more-commands|in-process-tools)$/ },
+      ({ path: name, kind }) =>
+        kind === 'require-call' && !(program === 'drbdadm-snapshot' && name.includes('config'))
+          ? { path: parts.get(name), external: true }
+          : undefined,
+    );
+  },
+});
+/** What programs read less of at every start: chevrotain's lexer, for we have our own, and remarks in the catalogue. */
+const unused = ['title', 'basedOn', 'fields', 'numberSuffixes', 'sectionContexts'];
+const slimmer = {
+  name: 'slimmer',
+  setup({ onLoad }) {
+    onLoad({ filter: /chevrotain\/lib\/src\/scan\/lexer_public\.js$/ }, () => ({
+      contents: 'export const Lexer = { NA: /NOT_APPLICABLE/ }; export const LexerDefinitionErrorType = {};',
+    }));
+    onLoad({ filter: /grammar\/options\.json$/ }, ({ path: name }) => ({
+      contents: JSON.stringify(JSON.parse(fs.readFileSync(name, 'utf8')), (key, value) =>
+        unused.includes(key) ? undefined : value,
+      ),
+      loader: 'json',
+    }));
   },
 };
 /** What `analyse-grammar.ts` finds out, as the bundles' constant (prepared-grammar.ts). */
@@ -56,6 +110,7 @@ async function preparedGrammar() {
   const { outputFiles } = await esbuild.build({
     ...common,
     entryPoints: ['src/language/analyse-grammar.ts'],
+    plugins: [slimmer],
     write: false,
   });
   const analysis = { exports: {} };
@@ -83,7 +138,11 @@ async function build() {
       minifySyntax: true,
       minifyWhitespace: true,
       sourcemap: false,
-      plugins: [separateTools, ...(name === 'drbdd' || name === 'simulate' ? [] : [lazyBuiltins])],
+      plugins: [
+        separate(name),
+        slimmer,
+        ...(name === 'drbdd' || name === 'simulate' ? [] : [builtins, lazyBuiltins]),
+      ],
     }),
   );
   for (const name of vendored) {

@@ -1,7 +1,7 @@
 /** How back ends are run: in this process when they are our own, as programs otherwise (design.md sections 2, 7). */
 import { type BackEndCall, type ErrorOutput } from './plan';
 import { type TextOutput } from './text-output';
-import { inProcessTools } from './tool-loader';
+import { inProcessTools } from './other-bundles';
 
 /** What became of a call. */
 export interface CallResult {

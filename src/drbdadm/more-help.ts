@@ -82,7 +82,7 @@ export function explainCommand(command: CommandDescription, ownDirectory: string
 }
 
 /** Behind `help`. */
-export function moreCommands(): string {
+export function moreCommandsText(): string {
   const rows = extraCommands.map(({ name, summary }) => ` ${name.padEnd(12)}${summary}\n`);
   return `\nCOMMANDS FOR CONFIGURATIONS:\n${rows.join('')}\n'drbdadm help COMMAND' explains a command and its options; see drbdadm(8).\n`;
 }

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type InProcessTool } from './back-ends';
 import { type Tool } from './plan';
-import { inProcessTools } from './tool-loader';
+import { inProcessTools } from './other-bundles';
 
 function isExecutable(file: string): boolean {
   try {

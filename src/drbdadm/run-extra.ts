@@ -5,6 +5,7 @@ import { configuration } from './configuration';
 import { explainResource } from './explain-command';
 import { type ExtraCommandLine, optionProblem, optionValue, plainWords } from './extra-commands';
 import { mermaidGraph } from './mermaid-graph';
+import { extraHelp } from './more-help';
 import { type Plan } from './plan';
 import { reviewConfiguration } from './review';
 
@@ -110,7 +111,7 @@ export async function runExtraCommand(
   services: ExtraServices,
 ): Promise<number> {
   if (/^(--help|-h)$/.test(extra.after[0] ?? '')) {
-    io.stdout((await import('./more-help')).extraHelp(io.programName, extra.name));
+    io.stdout(extraHelp(io.programName, extra.name));
     return 0;
   }
   const problem = optionProblem(extra);

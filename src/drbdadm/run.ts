@@ -29,6 +29,7 @@ import {
   versionText,
 } from './help-text';
 import { addressFinder, bindableAddressFinder } from './local-addresses';
+import { moreCommands } from './other-bundles';
 import { ownTools } from './own-tools';
 import { type Plan, type Tool } from './plan';
 import { registeredConfiguration, registerConfiguration, registrationOf } from './registry';
@@ -99,17 +100,12 @@ function hostName(io: DrbdadmIo): string {
   return name;
 }
 
-/** Loaded for `help` only. */
-function moreHelp(): typeof import('./more-help') {
-  return require('./more-help') as typeof import('./more-help');
-}
-
 /** What we say behind the real tool's help; a complaint is answered in its words alone. */
 function helpBeyond(parsed: ParsedCommandLine & { readonly kind: 'help' }, io: DrbdadmIo): string {
   if (parsed.complaint !== undefined && parsed.command !== undefined) return '';
   return parsed.command === undefined
-    ? moreHelp().moreCommands()
-    : moreHelp().explainCommand(parsed.command, io.ownDirectory);
+    ? moreCommands().moreCommandsText()
+    : moreCommands().explainCommand(parsed.command, io.ownDirectory);
 }
 
 /** Answers everything that needs no configuration; undefined: there is a command to run. */
@@ -343,14 +339,13 @@ async function runCommand(line: CommandLine, io: DrbdadmIo, nodeName: string): P
 }
 
 /** The commands of extra-commands.ts. */
-async function runExtra(
+function runExtra(
   extra: ExtraCommandLine,
   io: DrbdadmIo,
   nodeName: string,
   version: ProgramVersion,
 ): Promise<number> {
-  const { runExtraCommand } = await import('./run-extra');
-  return runExtraCommand(extra, io, {
+  return moreCommands().runExtraCommand(extra, io, {
     nodeName,
     configFile: (given) => given ?? (io.env.UDRBD_CONFIG || configuration().defaultConfigFile()),
     loadOptions: (configFile) => hostOptions(configFile ?? (io.env.UDRBD_CONFIG || undefined), io, nodeName),
@@ -377,7 +372,7 @@ export async function runDrbdadm(argv: readonly string[], io: DrbdadmIo): Promis
   const explained =
     words[0] === 'help' && words[1] !== undefined ? findExtraCommand(words.slice(1)) : undefined;
   if (explained !== undefined) {
-    io.stdout(moreHelp().extraHelp(io.programName, explained.name));
+    io.stdout(moreCommands().extraHelp(io.programName, explained.name));
     return 0;
   }
   const parsed = parseCommandLine(words, io.programName, port, io.env.POSIXLY_CORRECT === undefined);

@@ -8,7 +8,7 @@ import { configuration } from './configuration';
 import { ownTool } from './own-tools';
 import { type DrbdadmIo } from './run';
 import { splitName } from './select-targets';
-import { inProcessTools } from './tool-loader';
+import { inProcessTools } from './other-bundles';
 
 interface Loaded {
   readonly config: Config | undefined;

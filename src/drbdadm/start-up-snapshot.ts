@@ -3,7 +3,7 @@
  * when the program starts out of it. bin/build-snapshot.cjs makes it.
  */
 import { launcherDirectory, runDrbdadm, type DrbdadmIo } from './run';
-import { loadToolsWith } from './tool-loader';
+import { loadBundlesWith, type OtherBundles } from './other-bundles';
 
 /** Commands whose functions are kept. */
 const frequent = [['sh-resources'], ['dump'], ['-d', 'adjust', 'all'], ['-d', 'up', 'all']];
@@ -13,25 +13,28 @@ interface Loader {
   load(bundle: string): unknown;
 }
 
-type InProcessTools = typeof import('./in-process-tools');
-
-function isTools(loaded: unknown): loaded is InProcessTools {
-  return typeof loaded === 'object' && loaded !== null && 'runDrbdsetup' in loaded;
-}
-
-function loadTools(): InProcessTools {
+/** Loads a bundle that has a function of this name. */
+function load<Bundle>(bundle: string, isThis: (loaded: object) => loaded is object & Bundle): Bundle {
   const { createRequire } = require('node:module') as typeof import('node:module');
   const directory = launcherDirectory(process.argv[1]);
   const loader = createRequire(`${directory}/drbdadm`)('./start.cjs') as Loader;
-  const tools = loader.load('drbdadm-tools');
-  if (!isTools(tools)) throw new Error(`${directory} does not fit the start-up snapshot`);
-  return tools;
+  const loaded = loader.load(bundle);
+  if (typeof loaded !== 'object' || loaded === null || !isThis(loaded))
+    throw new Error(`${directory} does not fit the start-up snapshot`);
+  return loaded;
 }
+
+type Tools = ReturnType<OtherBundles['tools']>;
+type More = ReturnType<OtherBundles['more']>;
+const bundles: OtherBundles = {
+  tools: () => load('drbdadm-tools', (loaded): loaded is Tools => 'runDrbdsetup' in loaded),
+  more: () => load('drbdadm-more', (loaded): loaded is More => 'runExtraCommand' in loaded),
+};
 
 /** Runs while the snapshot is built. Nothing that belongs to this process or host may stay in memory. */
 export function prepareSnapshot(main: () => void): void {
   const { startupSnapshot } = require('node:v8') as typeof import('node:v8');
-  loadToolsWith(loadTools);
+  loadBundlesWith(bundles);
   startupSnapshot.setDeserializeMainFunction(main);
   const silence: DrbdadmIo = {
     stdout: () => undefined,

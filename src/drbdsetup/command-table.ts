@@ -64,9 +64,9 @@ const definitions = new Map<string, CommandDefinition>();
 
 /** The definition of a command; undefined for a name that is none. */
 export function findCommand(name: string): CommandDefinition | undefined {
-  if (!drbdsetupCommandNames.includes(name)) return undefined;
   let definition = definitions.get(name);
   if (definition === undefined) {
+    if (!drbdsetupCommandNames().includes(name)) return undefined;
     definition = define(name);
     definitions.set(name, definition);
   }

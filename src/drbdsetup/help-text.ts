@@ -9,7 +9,7 @@ export function usageText(programName: string, columns: number): string {
   text.unit(0, 'drbdsetup - Configure the DRBD kernel module.\n');
   text.unit(0, `\nUSAGE: ${programName} command {arguments} [options]\n`);
   text.unit(0, '\nCommands:\n');
-  for (const name of drbdsetupCommandNames) {
+  for (const name of drbdsetupCommandNames()) {
     text.unit(4, `${name} - `);
     const [first = '', ...words] = (findCommand(name)?.summary ?? '').split(' ');
     text.unit(4, first);

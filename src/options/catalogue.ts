@@ -1,15 +1,26 @@
 // Typed access to grammar/options.json, the one list of every option (design.md section 2).
-import document from '../../grammar/options.json';
+import type json from '../../grammar/options.json';
 import { readOption, type OptionSpec, type RawOption } from './option-spec';
 
 export type * from './option-spec';
 
 /** Names of the ordered option lists in `contexts`: what a section or a command accepts. */
-export type OptionContext = keyof typeof document.contexts;
+export type OptionContext = keyof typeof json.contexts;
 /** Names of the drbdsetup commands the catalogue knows. */
-export type DrbdsetupCommandName = keyof typeof document.drbdsetupCommandArguments;
+export type DrbdsetupCommandName = keyof typeof json.drbdsetupCommandArguments;
 
-const rawById = new Map<string, RawOption>(document.options.map((raw) => [raw.id, raw]));
+let document: typeof json | undefined;
+
+/** Made when it is wanted: many commands ask for no option. */
+function catalogue(): typeof json {
+  return (document ??= require('../../grammar/options.json') as typeof json);
+}
+
+let rawById: ReadonlyMap<string, RawOption> | undefined;
+function rawOptions(): ReadonlyMap<string, RawOption> {
+  return (rawById ??= new Map<string, RawOption>(catalogue().options.map((raw) => [raw.id, raw])));
+}
+
 const readById = new Map<string, OptionSpec>();
 
 /**
@@ -19,7 +30,7 @@ const readById = new Map<string, OptionSpec>();
 export function optionById(id: string): OptionSpec {
   let option = readById.get(id);
   if (option === undefined) {
-    const raw = rawById.get(id);
+    const raw = rawOptions().get(id);
     if (raw === undefined) throw new RangeError(`the option catalogue has no ${id}`);
     option = readOption(raw);
     readById.set(id, option);
@@ -29,7 +40,7 @@ export function optionById(id: string): OptionSpec {
 
 /** Every option in the order of the catalogue, which is the order of help, XML and `show`. */
 export function allOptions(): readonly OptionSpec[] {
-  return [...rawById.keys()].map(optionById);
+  return [...rawOptions().keys()].map(optionById);
 }
 
 const contextCache = new Map<OptionContext, readonly OptionSpec[]>();
@@ -38,7 +49,7 @@ const contextCache = new Map<OptionContext, readonly OptionSpec[]>();
 export function optionsInContext(context: OptionContext): readonly OptionSpec[] {
   let options = contextCache.get(context);
   if (options === undefined) {
-    options = document.contexts[context].map(optionById);
+    options = catalogue().contexts[context].map(optionById);
     contextCache.set(context, options);
   }
   return options;
@@ -46,7 +57,7 @@ export function optionsInContext(context: OptionContext): readonly OptionSpec[] 
 
 /** The ids of the options of one context, ordered. */
 export function optionIdsInContext(context: OptionContext): readonly string[] {
-  return document.contexts[context];
+  return catalogue().contexts[context];
 }
 
 /** The name in an option's id: all behind the first dot. */
@@ -103,27 +114,31 @@ function readCommand(name: string, raw: RawCommand): DrbdsetupCommandSpec {
   };
 }
 
-const rawCommands: ReadonlyMap<string, RawCommand> = new Map(
-  Object.entries<RawCommand>(document.drbdsetupCommandArguments),
-);
+let rawCommands: ReadonlyMap<string, RawCommand> | undefined;
+function commands(): ReadonlyMap<string, RawCommand> {
+  return (rawCommands ??= new Map(Object.entries<RawCommand>(catalogue().drbdsetupCommandArguments)));
+}
 
 /** Names of all drbdsetup commands in the order of its help. */
-export const drbdsetupCommandNames: readonly string[] = [...rawCommands.keys()];
+export function drbdsetupCommandNames(): readonly string[] {
+  return [...commands().keys()];
+}
 
 /** One drbdsetup command with its arguments and options in help order; undefined for an unknown name. */
 export function drbdsetupCommand(name: string): DrbdsetupCommandSpec | undefined {
-  const raw = rawCommands.get(name);
+  const raw = commands().get(name);
   return raw === undefined ? undefined : readCommand(name, raw);
 }
 
 /** The option context of a drbdadm command; `*` means the text is handed on unchecked. */
 export function drbdadmCommandContext(command: string): string | undefined {
-  return new Map<string, string>(Object.entries(document.drbdadmCommandContexts)).get(command);
+  return new Map<string, string>(Object.entries(catalogue().drbdadmCommandContexts)).get(command);
 }
 
-const deprecatedAliases = new Map<string, string>(Object.entries(document.deprecatedAliases));
+let deprecatedAliases: ReadonlyMap<string, string> | undefined;
 
 /** Old option names inside `syncer { }` and what they mean today (config-language.md 3.3). */
 export function deprecatedAlias(name: string): string | undefined {
+  deprecatedAliases ??= new Map<string, string>(Object.entries(catalogue().deprecatedAliases));
   return name === 'comment' ? undefined : deprecatedAliases.get(name);
 }

@@ -13,12 +13,12 @@ describe('help', () => {
     const texts = fixture('help-all.txt').split('-----\n').slice(0, -1);
     const xml = fixture('xml-help-all.txt').split(/(?<=<\/command>\n)/);
     expect([texts.length, xml.length]).toEqual([48, 48]);
-    for (const [index, name] of drbdsetupCommandNames.entries()) {
+    for (const [index, name] of drbdsetupCommandNames().entries()) {
       const command = findCommand(name);
       if (command === undefined) throw new Error(name);
       expect(commandHelp(command, 'drbdsetup', 80)).toBe(texts[index]);
       expect(commandXml(command)).toBe(xml[index]);
     }
-    process.stderr.write(`compared help and XML of ${drbdsetupCommandNames.length} commands\n`);
+    process.stderr.write(`compared help and XML of ${drbdsetupCommandNames().length} commands\n`);
   });
 });

@@ -34,8 +34,8 @@ describe('grammar/options.json', () => {
   });
 
   it('lists for every drbdsetup command only options that name that command', () => {
-    expect(drbdsetupCommandNames).toHaveLength(48);
-    for (const name of drbdsetupCommandNames) expect(drbdsetupCommand(name)?.name).toBe(name);
+    expect(drbdsetupCommandNames()).toHaveLength(48);
+    for (const name of drbdsetupCommandNames()) expect(drbdsetupCommand(name)?.name).toBe(name);
   });
 
   it('gives option-values.ts, exactly', () => {
