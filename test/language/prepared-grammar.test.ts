@@ -78,8 +78,8 @@ describe('the grammar prepared by the build', () => {
     expect(answers(prepared)).toEqual(answers(analysed));
   });
 
-  test('is what the bundle of drbdadm carries', () => {
-    const bundle = fs.readFileSync(path.join(root, 'dist/drbdadm.cjs'), 'latin1');
+  test.each(['config', 'more', 'snapshot'])('is what the bundle drbdadm-%s carries', (part) => {
+    const bundle = fs.readFileSync(path.join(root, `dist/drbdadm-${part}.cjs`), 'latin1');
     const start = bundle.indexOf('{chevrotain:"');
     const end = bundle.indexOf('}]}', start) + 3;
     expect(vm.runInNewContext(`(${bundle.slice(start, end)})`)).toEqual(found);
