@@ -23,6 +23,7 @@ const programs = {
   'drbdadm-config': 'src/config/load-config.ts',
   'drbdadm-more': 'src/drbdadm/more-commands.ts',
   'drbdadm-tools': 'src/drbdadm/in-process-tools.ts',
+  'drbdadm-programs': 'src/drbdadm/other-programs.ts',
   'drbdadm-snapshot': 'src/drbdadm/main.ts',
   drbdsetup: 'src/drbdsetup/main.ts',
   drbdmeta: 'src/drbdmeta/main.ts',
@@ -75,13 +76,14 @@ const parts = new Map([
   ['../config/load-config', './drbdadm-config.cjs'],
   ['./more-commands', './drbdadm-more.cjs'],
   ['./in-process-tools', './drbdadm-tools.cjs'],
+  ['./other-programs', './drbdadm-programs.cjs'],
 ]);
 /** All but the configuration are loaded late in a start-up snapshot, too. */
 const separate = (program) => ({
   name: 'separate',
   setup({ onResolve }) {
     onResolve(
-      { filter: /^\.\.?\/(config\/load-config|more-commands|in-process-tools)$/ },
+      { filter: /^\.\.?\/(config\/load-config|more-commands|in-process-tools|other-programs)$/ },
       ({ path: name, kind }) =>
         kind === 'require-call' && !(program === 'drbdadm-snapshot' && name.includes('config'))
           ? { path: parts.get(name), external: true }

@@ -1,7 +1,7 @@
 /** How back ends are run: in this process when they are our own, as programs otherwise (design.md sections 2, 7). */
 import { type BackEndCall, type ErrorOutput } from './plan';
 import { type TextOutput } from './text-output';
-import { inProcessTools } from './other-bundles';
+import { otherPrograms } from './other-bundles';
 
 /** What became of a call. */
 export interface CallResult {
@@ -113,7 +113,7 @@ export async function runProgram(
   settings: RunSettings,
   io: { readonly stderr: (text: string) => void; readonly env: NodeJS.ProcessEnv },
 ): Promise<CallResult> {
-  const { execa } = inProcessTools();
+  const { execa } = otherPrograms();
   const shown = settings.errors === 'shown';
   const result = await execa(file, decodeWords(call.words), {
     stdin: 'inherit',

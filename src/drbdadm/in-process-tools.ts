@@ -1,10 +1,9 @@
-/** What drbdadm runs in this process, and what it needs to run other programs. */
+/** What drbdadm runs in this process. */
 import { realHost } from '../drbdmeta/host';
 import { runDrbdmeta as drbdmeta, type DrbdmetaIo } from '../drbdmeta/run';
 import { sharedConnections } from '../drbdsetup/connections';
 
 export { runDrbdsetup } from '../drbdsetup/run';
-export { execa } from 'execa';
 
 /** drbdmeta, which asks the daemon over the connection that drbdsetup's calls use. */
 export function runDrbdmeta(words: readonly string[], io: DrbdmetaIo): Promise<number> {

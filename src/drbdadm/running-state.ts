@@ -8,7 +8,7 @@ import { configuration } from './configuration';
 import { ownTool } from './own-tools';
 import { type DrbdadmIo } from './run';
 import { splitName } from './select-targets';
-import { inProcessTools } from './other-bundles';
+import { otherPrograms } from './other-bundles';
 
 interface Loaded {
   readonly config: Config | undefined;
@@ -25,7 +25,7 @@ function readFake(file: string): string | undefined {
 /** Standard output of a program; its messages and its exit status do not matter. */
 async function outputOf(program: string, words: readonly string[], io: DrbdadmIo): Promise<string> {
   io.flush?.();
-  const { execa } = inProcessTools();
+  const { execa } = otherPrograms();
   const result = await execa(Buffer.from(program, 'latin1').toString('utf8'), decodeWords(words), {
     stdin: 'ignore',
     stderr: 'ignore',

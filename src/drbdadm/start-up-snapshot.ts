@@ -26,9 +26,11 @@ function load<Bundle>(bundle: string, isThis: (loaded: object) => loaded is obje
 
 type Tools = ReturnType<OtherBundles['tools']>;
 type More = ReturnType<OtherBundles['more']>;
+type Programs = ReturnType<OtherBundles['programs']>;
 const bundles: OtherBundles = {
   tools: () => load('drbdadm-tools', (loaded): loaded is Tools => 'runDrbdsetup' in loaded),
   more: () => load('drbdadm-more', (loaded): loaded is More => 'runExtraCommand' in loaded),
+  programs: () => load('drbdadm-programs', (loaded): loaded is Programs => 'execa' in loaded),
 };
 
 /** Runs while the snapshot is built. Nothing that belongs to this process or host may stay in memory. */

@@ -46,7 +46,10 @@ export function viewOf(bytes: Uint8Array): DataView {
 export function readScalar(view: DataView, type: ScalarType, offset: number): bigint | number {
   switch (type) {
     case 'u64':
-      return view.getBigUint64(offset);
+      // Most are zero, which is one value for all of them.
+      return view.getUint32(offset) === 0 && view.getUint32(offset + 4) === 0
+        ? 0n
+        : view.getBigUint64(offset);
     case 'size':
       return view.getUint32(offset) * 0x1_0000_0000 + view.getUint32(offset + 4);
     case 'u32':
@@ -165,7 +168,8 @@ function encodeOne(
     encodeAt(field.struct, value, view, at);
   } else {
     if (!isScalar(value)) throw new TypeError(`${name} is no number`);
-    writeScalar(view, field.type, at, value);
+    // The block is zero already.
+    if (value !== 0n && value !== 0) writeScalar(view, field.type, at, value);
   }
 }
 

@@ -1,0 +1,2 @@
+/** What drbdadm needs to run other programs. */
+export { execa } from 'execa';
