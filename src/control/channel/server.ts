@@ -79,14 +79,23 @@ class Client {
   }
 
   send(message: ServerMessage): void {
-    if (!this.ended) this.socket.write(encodeMessage(message));
+    if (!this.ended) this.write(encodeMessage(message));
+  }
+
+  /** What is said in one turn goes out together. */
+  private write(text: string): void {
+    if (this.socket.writableCorked === 0) {
+      this.socket.cork();
+      process.nextTick(() => this.socket.uncork());
+    }
+    this.socket.write(text);
   }
 
   /** `line` is the encoded event message, the same for every reader. */
   publish(line: string): void {
     if (!this.follows) return;
     if (this.lost > 0 || this.socket.writableLength > this.allowance) this.lost += 1;
-    else this.socket.write(line);
+    else this.write(line);
   }
 
   end(reason: string): void {
@@ -172,10 +181,10 @@ class Client {
     for (const snapshot of this.callbacks.snapshots(scope)) {
       piece += encode(snapshot);
       if (piece.length < PIECE) continue;
-      this.socket.write(piece);
+      this.write(piece);
       piece = '';
     }
-    this.socket.write(piece + encodeMessage({ type: 'dump-end', id }));
+    this.write(piece + encodeMessage({ type: 'dump-end', id }));
   }
 
   private ask(id: number, request: ControlRequest): void {
