@@ -36,7 +36,8 @@ describe('man/drbdsetup.8', () => {
 describe('docs/drbdsetup.md', () => {
   it('lists every command with a test that exists', () => {
     const table = read('docs/drbdsetup.md');
-    for (const name of drbdsetupCommandNames()) expect(table).toMatch(new RegExp(`^\\| \`${name}\` \\|`, 'm'));
+    for (const name of drbdsetupCommandNames())
+      expect(table).toMatch(new RegExp(`^\\| \`${name}\` \\|`, 'm'));
     for (const [, file = ''] of table.matchAll(/`(test\/[^`]*)`/g))
       expect([file, fs.existsSync(path.join(root, file))]).toEqual([file, true]);
   });
