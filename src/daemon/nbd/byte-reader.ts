@@ -1,8 +1,11 @@
 /** Received chunks as frames of known length, copying only what spans chunks that do not lie next to each other. */
 import { type ReceiveWindow } from '../../engine/ports';
 
+/** Of a small array the memory is allocated when somebody asks for its buffer: one is enough. */
+const EMPTY = new Uint8Array(0);
+
 export class ByteReader implements ReceiveWindow {
-  private current: Uint8Array = new Uint8Array(0);
+  private current: Uint8Array = EMPTY;
   private at = 0;
   private rest: Uint8Array[] = [];
   private restBytes = 0;
@@ -80,7 +83,7 @@ export class ByteReader implements ReceiveWindow {
     this.at += length;
     if (this.at < this.current.length) return;
     const next = this.rest.shift();
-    this.current = next ?? new Uint8Array(0);
+    this.current = next ?? EMPTY;
     this.restBytes -= next?.length ?? 0;
     this.at = 0;
   }

@@ -1,6 +1,7 @@
 /** The NBD server as real clients see it: libnbd's tools, QEMU's, fio, nbdkit. */
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -59,6 +60,14 @@ async function settled(): Promise<void> {
   expect(device.openers).toBe(0);
 }
 
+const accepts = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = net.connect({ host: '127.0.0.1', port });
+    socket.on('connect', () => resolve(true));
+    socket.on('error', () => resolve(false));
+    socket.on('connect', () => socket.destroy());
+  });
+
 withProgram('nbdinfo', 'all devices by name on a TCP port', async () => {
   const queue = new InputQueue(throwing);
   const devices = [new MemoryDevice(queue, MiB), new MemoryDevice(queue, 2 * MiB, 12)];
@@ -68,6 +77,8 @@ withProgram('nbdinfo', 'all devices by name on a TCP port', async () => {
   const port = await freePort('127.0.0.1');
   network.listenTcp('127.0.0.1', port);
   try {
+    // It listens a moment later: a client that starts first is refused.
+    while (!(await accepts(port))) await new Promise((resolve) => setTimeout(resolve, 2));
     const listing = await run('nbdinfo', '--list', `nbd://127.0.0.1:${port}`);
     expect(listing.match(/export="[^"]*"/g)).toEqual(['export="drbd7"', 'export="drbd12"']);
     expect((await run('nbdinfo', '--size', `nbd://127.0.0.1:${port}/drbd12`)).trim()).toBe(String(2 * MiB));
