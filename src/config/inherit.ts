@@ -101,7 +101,8 @@ function inheritSections(heir: Heir, from: SectionOptions, resource: ResourceDra
 /** Steps 3 and 4: from the resource, then from its volumes, to the volumes of the hosts. */
 function inheritVolumes(heir: Heir, resource: ResourceDraft): void {
   const { device, disk, peerDevice } = resource.options;
-  for (const host of resource.hosts) {
+  const own = device.length + disk.length + peerDevice.length > 0 ? resource.hosts : [];
+  for (const host of own) {
     for (const volume of host.volumes) {
       heir.pass('device_options', device, volume.deviceOptions);
       heir.pass('attach', disk, volume.diskOptions);

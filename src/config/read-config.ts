@@ -6,7 +6,7 @@ import { type ConfigDraft, newResource, type ResourceDraft } from './drafts';
 import { checkRange } from './read-address';
 import { specOf } from './read-options';
 import { readCommon, readResource, readResourceBody, reportHostsInCommon } from './read-resource';
-import { lineOrigin, type Reading, statementOrigin } from './reading';
+import { lineOrigin, noStatements, type Reading, statementOrigin } from './reading';
 import { readSkip } from './read-skip';
 import { type Reporter, type SourceFile } from './report';
 import { reportSyntaxError } from './syntax-errors';
@@ -51,7 +51,7 @@ export class ConfigReader {
       source: { display: '', file: '', text: '' },
       statement: 0,
       section: 0,
-      hostStatements: new Map(),
+      hostStatements: noStatements(),
       readTemplate: (resource, path, line) => this.readTemplate(resource, path, line),
     };
   }

@@ -5,7 +5,7 @@ import { type Address, type HostKind } from './model';
 import { checkRange, MAX_PORT, readAddress } from './read-address';
 import { listedRules, readOptions } from './read-options';
 import { readProxy } from './read-proxy';
-import { lineOrigin, type Reading, statementOrigin } from './reading';
+import { type HostStatements, lineOrigin, noStatements, type Reading, statementOrigin } from './reading';
 import { readSkip } from './read-skip';
 import {
   implicitVolume,
@@ -14,6 +14,7 @@ import {
   readMetaDisk,
   readVolume,
   readVolumeOptions,
+  type VolumeOwner,
 } from './read-volume';
 import { reportSyntaxError } from './syntax-errors';
 
@@ -25,13 +26,21 @@ export function floatingName(address: Address): string {
 }
 
 /** A statement that may stand once in a host section; a stacked section has no name that could conflict. */
-function claimStatement(reading: Reading, resource: ResourceDraft, host: HostDraft, what: string): void {
+function claimStatement(
+  reading: Reading,
+  resource: ResourceDraft,
+  host: HostDraft,
+  what: keyof HostStatements,
+): void {
   const name = host.names[0];
   if (name === undefined) return;
-  const origin = statementOrigin(reading);
-  const first = reading.hostStatements.get(what);
-  if (first === undefined) reading.hostStatements.set(what, origin);
-  else reading.keys.conflict(`${what} statement`, `${resource.name}:${name}:${what}`, origin, first);
+  const first = reading.hostStatements[what];
+  if (first === undefined) {
+    reading.hostStatements[what] = reading.statement;
+    return;
+  }
+  const key = `${resource.name}:${name}:${what}`;
+  reading.keys.conflict(`${what} statement`, key, statementOrigin(reading), lineOrigin(reading, first));
 }
 
 function readNodeId(reading: Reading, node: NodeIdNode, resource: ResourceDraft, host: HostDraft): void {
@@ -40,7 +49,8 @@ function readNodeId(reading: Reading, node: NodeIdNode, resource: ResourceDraft,
   reading.config.modern = true;
   const text = node.value.image;
   const origin = statementOrigin(reading);
-  const first = resource.hosts.find((other) => other.nodeIdWritten?.text === text)?.nodeIdWritten;
+  let first: HostDraft['nodeIdWritten'];
+  for (const { nodeIdWritten } of resource.hosts) if (nodeIdWritten?.text === text) first ??= nodeIdWritten;
   host.nodeIdWritten = { text, origin };
   if (first !== undefined) reading.keys.conflict('node-id', `${resource.name}:${text}`, origin, first.origin);
 }
@@ -50,18 +60,27 @@ function claimNames(reading: Reading, resource: ResourceDraft, host: HostDraft):
   const origin = statementOrigin(reading);
   host.claimed = origin;
   if (host.kind === 'floating') return;
-  host.names.forEach((name, index) => {
-    const other = resource.hosts.find(
-      (candidate) => candidate.kind !== 'stacked' && candidate.names.includes(name),
-    );
-    const first = other?.claimed ?? (host.names.indexOf(name) < index ? origin : undefined);
-    if (first === undefined) return;
-    reading.keys.conflict('host section', `${resource.name}: on ${name}`, origin, first);
-  });
+  let index = 0;
+  for (const name of host.names) {
+    let first = host.names.indexOf(name) < index++ ? origin : undefined;
+    for (const other of resource.hosts) {
+      if (other.kind === 'stacked' || !other.names.includes(name)) continue;
+      first = other.claimed ?? first;
+      break;
+    }
+    if (first !== undefined) {
+      reading.keys.conflict('host section', `${resource.name}: on ${name}`, origin, first);
+    }
+  }
 }
 
-function readItem(reading: Reading, item: HostItem, resource: ResourceDraft, host: HostDraft): void {
-  const owner = { holder: host, host };
+function readItem(
+  reading: Reading,
+  item: HostItem,
+  resource: ResourceDraft,
+  host: HostDraft,
+  owner: VolumeOwner,
+): void {
   // Statements of a stacked section do not count as such (config-language.md 5).
   if (item.kind !== 'error' && host.kind !== 'stacked') reading.statement = lineOf(item.keyword);
   switch (item.kind) {
@@ -163,12 +182,16 @@ export function readHost(reading: Reading, node: HostNode, resource: ResourceDra
   reading.section = lineOf(start);
   if (node.form === 'stacked') reading.statement = reading.section;
   resource.hosts.push(host);
-  reading.hostStatements.clear();
-  node.items.forEach((item, index) => {
-    readItem(reading, item, resource, host);
+  reading.hostStatements = noStatements();
+  const owner = { holder: host, host };
+  let index = 0;
+  for (const item of node.items) {
+    index++;
+    readItem(reading, item, resource, host, owner);
+    if (item.kind !== 'address') continue;
     // Behind the semicolon the real tool checks the port a second time.
-    const next = node.items[index + 1];
+    const next = node.items[index];
     const complete = next?.kind !== 'error' || next.expected !== ';';
-    if (item.kind === 'address' && complete) checkRange(reading, 'port', item.address.port, 1, MAX_PORT);
-  });
+    if (complete) checkRange(reading, 'port', item.address.port, 1, MAX_PORT);
+  }
 }

@@ -22,7 +22,14 @@ import {
 import { readProxyOptions } from './read-proxy';
 import { lineOrigin, type Reading, statementOrigin, tokenOrigin } from './reading';
 import { readSkip } from './read-skip';
-import { implicitVolume, readDevice, readDiskPath, readMetaDisk, readVolume } from './read-volume';
+import {
+  implicitVolume,
+  readDevice,
+  readDiskPath,
+  readMetaDisk,
+  readVolume,
+  type VolumeOwner,
+} from './read-volume';
 import { EXIT_USAGE } from './report';
 import { reportSyntaxError } from './syntax-errors';
 
@@ -141,8 +148,9 @@ function readProtocol(reading: Reading, node: ProtocolNode, resource: ResourceDr
   });
 }
 
+const inResource = (resource: ResourceDraft): VolumeOwner => ({ holder: resource, host: undefined });
+
 function readItem(reading: Reading, item: ResourceItem, resource: ResourceDraft): void {
-  const owner = { holder: resource, host: undefined };
   if (item.kind !== 'error') reading.statement = lineOf(item.keyword);
   switch (item.kind) {
     case 'protocol':
@@ -155,17 +163,17 @@ function readItem(reading: Reading, item: ResourceItem, resource: ResourceDraft)
       readSection(reading, item, resource);
       return;
     case 'disk-path':
-      readDiskPath(reading, item, implicitVolume(reading, owner, item.keyword), false);
+      readDiskPath(reading, item, implicitVolume(reading, inResource(resource), item.keyword), false);
       return;
     case 'device':
       claimSection(reading, resource, 'device statement', 'device');
-      readDevice(reading, item, implicitVolume(reading, owner, item.keyword), undefined);
+      readDevice(reading, item, implicitVolume(reading, inResource(resource), item.keyword), undefined);
       return;
     case 'meta-disk':
-      readMetaDisk(reading, item, implicitVolume(reading, owner, item.keyword));
+      readMetaDisk(reading, item, implicitVolume(reading, inResource(resource), item.keyword));
       return;
     case 'volume':
-      readVolume(reading, item, owner);
+      readVolume(reading, item, inResource(resource));
       return;
     case 'connection':
       readConnection(reading, item, resource);

@@ -5,6 +5,25 @@ import { type Origin } from './model';
 import { type Reporter, type SourceFile } from './report';
 import { type UniqueKeys } from './unique-keys';
 
+/** Lines of statements that may stand only once in a host section. */
+export interface HostStatements {
+  address: number | undefined;
+  'node-id': number | undefined;
+  disk: number | undefined;
+  device: number | undefined;
+  'meta-disk': number | undefined;
+}
+
+export function noStatements(): HostStatements {
+  return {
+    address: undefined,
+    'node-id': undefined,
+    disk: undefined,
+    device: undefined,
+    'meta-disk': undefined,
+  };
+}
+
 /** What all readers of the syntax tree share. */
 export interface Reading {
   readonly config: ConfigDraft;
@@ -20,7 +39,7 @@ export interface Reading {
   /** Line where the last host or option section began. */
   section: number;
   /** Statements of the host section being read that may stand there only once. */
-  readonly hostStatements: Map<string, Origin>;
+  hostStatements: HostStatements;
   /** Reads a template file and gives the nameless resource in it. */
   readonly readTemplate: (resource: ResourceDraft, path: string, line: number) => ResourceDraft | undefined;
   /** Minor of an existing block device node of DRBD's, for device names without number. */

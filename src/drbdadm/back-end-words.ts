@@ -9,8 +9,11 @@ export function addressWord(address: Address): string {
   return `${address.family}:${host}:${address.port}`;
 }
 
+const NONE: readonly string[] = [];
+
 /** The loose and long back-end options of the command line that a call with this context takes over, in order. */
 export function matchingTexts(texts: readonly BackEndText[], context: string | undefined): readonly string[] {
+  if (texts.length === 0) return NONE;
   return texts.filter((entry) => acceptsBackEndText(context, entry.text)).map((entry) => entry.text);
 }
 
@@ -20,6 +23,7 @@ function isReplaced(option: OptionSetting, texts: readonly string[]): boolean {
 
 /** `--NAME=VALUE` for every configured option that no option of the command line replaces (2.3), in list order. */
 export function configuredWords(options: OptionList, texts: readonly BackEndText[]): readonly string[] {
+  if (options.length === 0) return NONE;
   const given = texts.map((entry) => entry.text);
   return options
     .filter((option) => !isReplaced(option, given))

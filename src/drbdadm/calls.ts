@@ -39,17 +39,14 @@ interface CallParts {
   readonly announced?: boolean;
 }
 
+const NOTHING: BackEndCall['environment'] = {};
+
 /** A drbdsetup call. */
 export function drbdsetupCall(parts: CallParts): BackEndCall {
-  return {
-    tool: 'drbdsetup',
-    words: parts.words,
-    resource: parts.resource,
-    limit: parts.limit ?? 'short',
-    errors: parts.errors ?? 'shown',
-    environment: parts.announced === true ? { DRBD_RESOURCE: parts.resource } : {},
-    ...(parts.registers === undefined ? {} : { registers: parts.registers }),
-  };
+  const { words, resource, limit = 'short', errors = 'shown', registers } = parts;
+  const environment = parts.announced === true ? { DRBD_RESOURCE: resource } : NOTHING;
+  const call: BackEndCall = { tool: 'drbdsetup', words, resource, limit, errors, environment };
+  return registers === undefined ? call : { ...call, registers };
 }
 
 /** `drbdmeta MINOR v09 DEVICE INDEX [--node-id=P] COMMAND [ARGUMENT] OPTIONS`. */
@@ -84,13 +81,14 @@ export function drbdmetaCall(
     resource: resource.name,
     limit: extra.limit ?? 'long',
     errors: extra.errors ?? 'shown',
-    environment: {},
+    environment: NOTHING,
   };
 }
 
 /** Words of a drbdsetup command after its own arguments: options of the command line for its context. */
 function given(settings: CallSettings, command: string): readonly string[] {
-  return matchingTexts(settings.texts, findCommand(command)?.context);
+  const { texts } = settings;
+  return texts.length === 0 ? [] : matchingTexts(texts, findCommand(command)?.context);
 }
 
 /** Commands with a special form of their own leave the environment alone (observed in the real tool). */

@@ -2,7 +2,7 @@
 import { type BackEndCall, type Step, type Tool } from './plan';
 import { ProgramEnd } from './program-end';
 import { type TextOutput } from './text-output';
-import { escapeWord } from './word-escape';
+import { escapeWord, escapeWords } from './word-escape';
 
 export interface PrintSettings {
   readonly shellVariable: string | undefined;
@@ -17,10 +17,8 @@ export class PlanPrinter {
   /** One line, words escaped and separated by blanks; with `-n` an assignment in front. */
   call(call: BackEndCall): void {
     const { shellVariable, output } = this.settings;
-    let text = shellVariable === undefined ? '' : `${shellVariable}=${escapeWord(call.resource)}\n`;
-    text += escapeWord(this.settings.toolName(call.tool));
-    for (const word of call.words) text += ` ${escapeWord(word)}`;
-    output.stdout(`${text}\n`);
+    const text = shellVariable === undefined ? '' : `${shellVariable}=${escapeWord(call.resource)}\n`;
+    output.stdout(`${text}${escapeWord(this.settings.toolName(call.tool))}${escapeWords(call.words)}\n`);
   }
 
   private complain(lines: readonly string[]): void {

@@ -16,3 +16,11 @@ export function escapeWord(word: string): string {
   }
   return text;
 }
+
+/** The words, a blank in front of each. */
+export function escapeWords(words: readonly string[]): string {
+  // Nearly always nothing has to be escaped, and one look at all words is enough.
+  const all = words.join('');
+  if (words.length > 0 && all.length <= limit && plain.test(all)) return ` ${words.join(' ')}`;
+  return words.map((word) => ` ${escapeWord(word)}`).join('');
+}

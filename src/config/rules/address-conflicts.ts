@@ -14,12 +14,12 @@ interface Use {
 /** Most IPv4 addresses are written as they are printed: then the text is as good as the bytes. */
 const PLAIN_IPV4 = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/;
 
-/** Addresses compare as binary, ports as text. */
-function addressKey({ family, address, port }: Address): string {
-  if (family === 'ipv4' && PLAIN_IPV4.test(address)) return `${address} ${port}`;
+/** Addresses compare as binary. */
+function placeKey({ family, address }: Address): string {
+  if (family === 'ipv4' && PLAIN_IPV4.test(address)) return address;
   const bytes = family === 'ipv4' ? ipv4Bytes(address) : family === 'ipv6' ? ipv6Bytes(address) : undefined;
   const place = bytes?.join('.') ?? address;
-  return family === 'ipv4' ? `${place} ${port}` : `${family} ${place} ${port}`;
+  return family === 'ipv4' ? place : `${family} ${place}`;
 }
 
 function isLoopback({ family, address }: Address): boolean {
@@ -32,19 +32,24 @@ function shown({ family, address, port }: Address): string {
   return `${family}:${address}:${port}`;
 }
 
-interface Seen {
-  readonly uses: Map<string, Use>;
-  /** Keys of one resource: its host sections share one address object between their connections. */
-  readonly keys: Map<Address, string>;
-}
+/** What is listened on at one address, by port: ports compare as text. */
+type Uses = Map<string, Use>;
 
-function keyOf(seen: Seen, address: Address): string {
-  let key = seen.keys.get(address);
-  if (key === undefined) {
-    key = addressKey(address);
-    seen.keys.set(address, key);
+class Seen {
+  private readonly byText = new Map<string, Uses>();
+  private readonly byPlace = new Map<string, Uses>();
+
+  usesAt(address: Address): Uses {
+    const text = address.family === 'ipv4' ? address.address : `${address.family} ${address.address}`;
+    let uses = this.byText.get(text);
+    if (uses === undefined) {
+      const place = placeKey(address);
+      uses = this.byPlace.get(place) ?? new Map<string, Use>();
+      this.byPlace.set(place, uses);
+      this.byText.set(text, uses);
+    }
+    return uses;
   }
-  return key;
 }
 
 function placeOf({ resource, origin = unwrittenOrigin(resource) }: Use): string {
@@ -54,9 +59,9 @@ function placeOf({ resource, origin = unwrittenOrigin(resource) }: Use): string 
 function checkEnd(report: Reporter, seen: Seen, resource: ResourceDraft, end: PathEndDraft): void {
   const address = end.address;
   if (address === undefined || isLoopback(address)) return;
-  const key = keyOf(seen, address);
-  const other = seen.uses.get(key);
-  if (other === undefined) seen.uses.set(key, { resource, origin: end.origin });
+  const uses = seen.usesAt(address);
+  const other = uses.get(address.port);
+  if (other === undefined) uses.set(address.port, { resource, origin: end.origin });
   else if (other.resource !== resource) {
     report.error(
       'address-conflict',
@@ -76,7 +81,8 @@ function checkBothEnds(
   for (const { ends } of connection.paths) {
     const [first, second] = ends;
     if (first?.address === undefined || second?.address === undefined || isLoopback(second.address)) continue;
-    if (keyOf(seen, first.address) !== keyOf(seen, second.address)) continue;
+    if (first.address.port !== second.address.port) continue;
+    if (seen.usesAt(first.address) !== seen.usesAt(second.address)) continue;
     report.error(
       'address-both-ends',
       connection.origin,
@@ -91,9 +97,9 @@ function areFree(seen: Seen, resource: ResourceDraft, hosts: readonly HostDraft[
   const use: Use = { resource, origin: undefined };
   for (const { address } of hosts) {
     if (address === undefined || isLoopback(address)) return false;
-    const key = addressKey(address);
-    if (seen.uses.has(key)) return false;
-    seen.uses.set(key, use);
+    const uses = seen.usesAt(address);
+    if (uses.has(address.port)) return false;
+    uses.set(address.port, use);
   }
   return true;
 }
@@ -103,11 +109,10 @@ export const addressConflicts: Rule = {
   id: 'addresses',
   check: ({ config, report, showDialect }) => {
     if (!report.valid || showDialect) return;
-    const seen: Seen = { uses: new Map(), keys: new Map() };
+    const seen = new Seen();
     for (const resource of config.resources) {
       const { pending } = resource;
       if (pending !== undefined && areFree(seen, resource, pending.hosts)) continue;
-      seen.keys.clear();
       for (const connection of resource.connections) {
         for (const path of connection.paths) {
           for (const end of path.ends) checkEnd(report, seen, resource, end);

@@ -45,12 +45,17 @@ function sectionStart(host: HostDraft): string {
 }
 
 function choose(checking: Checking, resource: ResourceDraft): void {
-  if (resource.ignoredOn.some((name) => sameHost(name, checking.nodeName))) {
+  if (resource.ignoredOn.length > 0 && resource.ignoredOn.some((name) => sameHost(name, checking.nodeName))) {
     resource.ignore = true;
     return;
   }
-  const locals = checking.matchProxyOnly ? [] : resource.hosts.filter((host) => isLocal(checking, host));
-  const [me, second] = locals;
+  let me: HostDraft | undefined;
+  let second: HostDraft | undefined;
+  for (const host of checking.matchProxyOnly ? [] : resource.hosts) {
+    if (!isLocal(checking, host)) continue;
+    if (me === undefined) me = host;
+    else second ??= host;
+  }
   if (me !== undefined && second !== undefined) {
     checking.report.error(
       'two-local-hosts',

@@ -1,4 +1,4 @@
-import { type HostDraft } from '../drafts';
+import { type HostDraft, type ResourceDraft } from '../drafts';
 import { type Origin } from '../model';
 import { type UniqueKeys } from '../unique-keys';
 import { resourcePlace, type Rule } from './rule';
@@ -19,10 +19,11 @@ function claimDevices(keys: UniqueKeys, host: HostDraft): void {
 export const stackedHosts: Rule = {
   id: 'stacked',
   check: ({ config, report, keys }) => {
-    const byName = new Map(config.resources.map((resource) => [resource.name, resource]));
+    let byName: ReadonlyMap<string, ResourceDraft> | undefined;
     for (const resource of config.resources) {
       for (const host of resource.hosts) {
         if (host.lowerName === undefined) continue;
+        byName ??= new Map(config.resources.map((lower) => [lower.name, lower]));
         host.lower = byName.get(host.lowerName);
         if (host.lower === undefined) {
           report.error(
