@@ -14,7 +14,7 @@ import { UUID_FLAG } from '../../wire/uuids110';
 import { disklessHandshake } from '../handshake/diskless';
 import { type HandshakeResult, syncHandshake } from '../handshake/sync-handshake';
 import { type Connection, type PeerDevice, type StagedPeerState } from '../objects';
-import { isSyncTarget } from '../state/derived';
+import { isSync, isSyncTarget } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 import { asDiskState, asRole } from '../twopc/state-values';
@@ -180,7 +180,8 @@ function wantsHandshake(peerDevice: PeerDevice, announced: PeerState, connecting
     return true;
   }
   const crashed = ((peerDevice.uuids?.flags ?? 0n) & UUID_FLAG.CRASHED_PRIMARY) !== 0n;
-  if (conn === ReplicationState.WFBitMapT && crashed) return true;
+  // A state that was sent before our resync began comes late: what it asks for is under way.
+  if (conn === ReplicationState.WFBitMapT && crashed && !isSync(now.repl)) return true;
   if (!established) return now.repl === ReplicationState.Off;
   if (device.now.disk === DiskState.Negotiating || announced.disk === DiskState.Negotiating) return true;
   // Both attached at the same moment: neither had anybody to negotiate with.
