@@ -16,7 +16,9 @@ module.exports = {
   // Suites that take minutes have a script of their own: npm run test:NAME.
   testPathIgnorePatterns: [
     '/node_modules/',
-    ...(process.env.UDRBD_SUITE ? [] : ['<rootDir>/test/slow/', '<rootDir>/test/kernel-peer/']),
+    ...(process.env.UDRBD_SUITE
+      ? []
+      : ['<rootDir>/test/slow/', '<rootDir>/test/kernel-peer/', '<rootDir>/test/soak/']),
   ],
   setupFilesAfterEnv: ['<rootDir>/test/fixed-seed.ts'],
   testTimeout: 30000,

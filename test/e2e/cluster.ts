@@ -81,12 +81,13 @@ export class Cluster {
     if (pid === undefined) throw new Error(`${this.host(index).name} has no daemon`);
     return pid;
   }
-  logs(): string {
+  /** The last `lines` lines of every daemon. */
+  logs(lines = 30): string {
     return this.lab.hosts
       .map(({ name, runDirectory }) => {
         const file = path.join(runDirectory, 'drbdd.log');
         const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trimEnd() : '';
-        return `--- ${name}\n${text.split('\n').slice(-30).join('\n')}\n`;
+        return `--- ${name}\n${text.split('\n').slice(-lines).join('\n')}\n`;
       })
       .join('');
   }
