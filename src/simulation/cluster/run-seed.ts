@@ -19,6 +19,7 @@ import {
   connectRequest,
   disconnectRequest,
   peerDeviceRequest,
+  resourceOptionsRequest,
   resumeRequest,
   roleRequest,
 } from './requests';
@@ -185,7 +186,13 @@ function forceNewest(cluster: Cluster): void {
   if (newest === undefined) return;
   cluster.histogram.count('all disks Outdated: one forced');
   const alone = cluster.peersOf(newest).map(disconnectRequest);
-  newest.run('force', [...alone, roleRequest('primary', true), roleRequest('secondary')], () => undefined);
+  const forced = [roleRequest('primary', true), roleRequest('secondary')];
+  // A number of votes is not to be had alone, not even by force.
+  const { quorum, resource } = cluster.settings;
+  const unbound = quorum
+    ? [resourceOptionsRequest({ quorum: 'off' }), ...forced, resourceOptionsRequest(resource)]
+    : forced;
+  newest.run('force', [...alone, ...unbound], () => undefined);
 }
 /** What an operator does who finds his node without a disk or standing alone. */
 function mend(cluster: Cluster, node: ClusterNode): void {
