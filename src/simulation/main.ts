@@ -13,7 +13,7 @@ const usage = `usage: simulate [--seed N | --from N --seeds K] [--hosts H] [--st
   --hosts H   hosts in the cluster (default 2 to 5, most often 2)
   --steps S   random deeds a run (default 300)
   --mix M     full (default); basic: without rare commands and failing disks; wide: also options and invalidated
-              peers; quorum: also quorum, hosts without disks, operators who rely on it
+              peers; quorum: also quorum, hosts without disks, operators who rely on it; grow: wide, and disks grow
   --first     end with the first run that fails
   --shrink    look for few steps that still fail
   --only LIST only these steps, as --shrink printed them

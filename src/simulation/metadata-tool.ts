@@ -82,11 +82,14 @@ export function followLastKnownSize(place: MetadataPlace, lastKnown: number): bo
 }
 
 /** The superblock as it is on the medium, or what is wrong with it. */
-export function readSuperblock(place: MetadataPlace): Superblock09 | { readonly defect: string } {
+export function readSuperblock(
+  place: MetadataPlace,
+  deviceBytes = place.medium.size,
+): Superblock09 | { readonly defect: string } {
   const { medium, index } = place;
-  const bytes = medium.readNow(superblockByte(medium.size, index), SUPERBLOCK_BYTES);
+  const bytes = medium.readNow(superblockByte(deviceBytes, index), SUPERBLOCK_BYTES);
   const record = decodeRecord('v09', bytes);
-  const defect = findDefect('v09', record, index, medium.size);
+  const defect = findDefect('v09', record, index, deviceBytes);
   return defect === undefined ? record : { defect: defect.message };
 }
 

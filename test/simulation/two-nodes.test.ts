@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { runBundled } from './run-bundled';
 
-const simulate = (...args: string[]): string =>
-  runBundled(join(__dirname, '../../src/simulation/main.ts'), ['--hosts', '2', ...args]);
+const simulateAsItIs = (...args: string[]): string =>
+  runBundled(join(__dirname, '../../src/simulation/main.ts'), args);
+const simulate = (...args: string[]): string => simulateAsItIs('--hosts', '2', ...args);
 
 const failuresIn = (printed: string): string[] =>
   printed.split('\n').filter((line) => line.includes('FAILED'));
@@ -34,6 +35,22 @@ test('two nodes with quorum survive 40 histories of operators who rely on it', (
   expect(lastLine(printed)).toBe('40 passed, 0 failed');
   for (const name of ['primary: code -25', 'write: acknowledged', 'resource-options: done', 'write: errno 5'])
     expect(printed).toMatch(new RegExp(`^${name} +[1-9]`, 'm'));
+}, 120_000);
+
+test('two nodes survive 30 histories of disks that grow', () => {
+  const printed = simulate('--from', '1', '--seeds', '30', '--mix', 'grow');
+  expect(failuresIn(printed)).toEqual([]);
+  expect(lastLine(printed)).toBe('30 passed, 0 failed');
+  for (const name of ['resize: done', 'meta-data moved'])
+    expect(printed).toMatch(new RegExp(`^${name} +[1-9]`, 'm'));
+}, 120_000);
+
+test('without a number of hosts there are two to five, and a histogram comes before the closing line', () => {
+  const lines = simulateAsItIs('--from', '1', '--seeds', '8', '--mix', 'basic').trimEnd().split('\n');
+  const counts = lines.slice(0, -2).map((line) => line.replace(/ +[0-9]+$/, ''));
+  expect(counts).toEqual(expect.arrayContaining(['hosts: 2', 'step: power-lost', 'write: acknowledged']));
+  expect(counts.filter((name) => name.startsWith('hosts: ')).length).toBeGreaterThan(1);
+  expect(lines.at(-1)).toBe('8 passed, 0 failed');
 }, 120_000);
 
 /** Seeds that found a bug of the engine, and what it was. Workloads change; those of the basic mix stay as they are. */
@@ -76,6 +93,8 @@ const foundBugs: readonly (readonly [seed: number, mix: 'basic' | 'full' | 'quor
   [11207, 'full', 'a torn first transaction in the middle of a fresh ring made the log unusable'],
   [1051, 'quorum', 'two hosts that attached at the same moment never compared their data'],
   [1071, 'quorum', 'data of a resync was written to a disk that had failed and was closed'],
+  [1100, 'quorum', 'the operator forced a node that lacked a number of votes (the judge)'],
+  [1209, 'quorum', 'quorum from before a reboot was restored once more, when it was lost later'],
 ];
 test.each(foundBugs)('seed %i (%s): %s', (seed, mix) => {
   const printed = simulate('--seed', String(seed), '--mix', mix);

@@ -50,6 +50,8 @@ function finishDevice(node: DeviceChange): void {
   if ((!node.old.haveQuorum && node.new.haveQuorum) || node.new.disk < DiskState.UpToDate) {
     if (node.old.disk >= DiskState.Negotiating) device.restoreQuorum = false;
   }
+  // Quorum of its own: what it had before the reboot says nothing any more.
+  if (node.new.quorum && node.new.disk >= DiskState.Negotiating) device.restoreQuorum = false;
   if (node.old.disk !== DiskState.Diskless && node.new.disk === DiskState.Diskless) {
     for (const peerDevice of device.peerDevices) peerDevice.bitmapSlot = -1;
   }

@@ -4,7 +4,7 @@ import { type ExportedDevice } from '../../engine/application-io';
 import { INDEX_INTERNAL } from '../../metadata/layout';
 import { DeviceFlag } from '../../metadata/superblock-flags';
 import { type Superblock09 } from '../../metadata/superblock-09';
-import { applyActivityLog, type MetadataPlace, readSuperblock } from '../metadata-tool';
+import { applyActivityLog, followLastKnownSize, type MetadataPlace, readSuperblock } from '../metadata-tool';
 import { type SimulatedHost, type StopKind } from '../world/simulated-host';
 import { Application } from './application';
 import { type Cluster } from './cluster';
@@ -28,6 +28,8 @@ export class ClusterNode implements NodeAddress {
   private engine: EngineDoor | undefined;
   private exported: ExportedDevice | undefined;
   private superblockRead: SuperblockRead | undefined;
+  /** Sizes that its disk had before, the last one first: there tools look for meta-data that did not follow. */
+  private readonly formerSizes: number[] = [];
 
   constructor(
     private readonly cluster: Cluster,
@@ -56,9 +58,25 @@ export class ClusterNode implements NodeAddress {
     const { metadata } = this;
     const { version } = metadata.medium;
     if (this.superblockRead?.version !== version) {
-      this.superblockRead = { version, found: readSuperblock(metadata) };
+      this.superblockRead = { version, found: this.findSuperblock() };
     }
     return this.superblockRead.found;
+  }
+
+  private findSuperblock(): SuperblockFinding {
+    const { metadata } = this;
+    let found = readSuperblock(metadata);
+    for (const size of this.formerSizes) {
+      if (!('defect' in found)) break;
+      const former = readSuperblock(metadata, size);
+      if (!('defect' in former)) found = former;
+    }
+    return found;
+  }
+  growDisk(bytes: number): void {
+    const { medium } = this.metadata;
+    this.formerSizes.unshift(medium.size);
+    medium.grow(bytes);
   }
 
   // --- what its engine says
@@ -144,11 +162,20 @@ export class ClusterNode implements NodeAddress {
     this.run('up', upRequests(this.cluster.settings, this, this.cluster.peersOf(this)), done);
   }
   private checkMetadata(): void {
+    this.followSize();
     const { superblock } = this;
     if ('defect' in superblock) throw new Violation(`meta-data of ${this.name}: ${superblock.defect}`);
     const applied = applyActivityLog(this.metadata);
     if ('defect' in applied) throw new Violation(`meta-data of ${this.name}: ${applied.defect}`);
     if (applied.hotExtents.length > 0) this.cluster.histogram.count('activity log applied');
+  }
+  /** As `drbdmeta check-resize` does. */
+  private followSize(): void {
+    const { metadata } = this;
+    if (this.formerSizes.length === 0 || !('defect' in readSuperblock(metadata))) return;
+    const last = this.formerSizes.find((size) => !('defect' in readSuperblock(metadata, size)));
+    if (last !== undefined && followLastKnownSize(metadata, last))
+      this.cluster.histogram.count('meta-data moved');
   }
   /** As `drbdadm attach` does: apply-al, then the request. */
   attach(): void {

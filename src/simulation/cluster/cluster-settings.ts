@@ -23,14 +23,17 @@ export interface ClusterSettings {
   readonly diskless: ReadonlySet<number>;
   /** Quorum decides who may write: operators promote whoever the engine lets, without looking. */
   readonly quorum: boolean;
+  /** Disks grow, and applications write to what is new. */
+  readonly grows: boolean;
 }
 /**
  * `basic`: writes, roles, connections, crashes. `full`: also what operators rarely do and disks that fail. `wide`: also
  * changed options and invalidated peers. These do not change any more, so that the seeds of found bugs keep their
- * meaning. `quorum`: all that with quorum, diskless hosts and operators who rely on it.
+ * meaning. `quorum`: all that with quorum, diskless hosts and operators who rely on it. `grow`: `wide` with disks that
+ * grow.
  */
-export type Mix = 'basic' | 'full' | 'wide' | 'quorum';
-export const mixes: readonly Mix[] = ['basic', 'full', 'wide', 'quorum'];
+export type Mix = 'basic' | 'full' | 'wide' | 'quorum' | 'grow';
+export const mixes: readonly Mix[] = ['basic', 'full', 'wide', 'quorum', 'grow'];
 
 /** Sectors in 4 KiB. */
 export const block = 8;
@@ -55,6 +58,7 @@ export function randomHosts(seed: number): number {
 
 export function randomSettings(random: RandomStream, hosts: number, mix: Mix): ClusterSettings {
   const plain = plainSettings(random, hosts);
+  if (mix === 'grow') return { ...plain, grows: true };
   return mix === 'quorum' ? withQuorum(plain, random.split('quorum')) : plain;
 }
 /** Only protocol C promises that what was acknowledged is where the quorum is. */
@@ -103,5 +107,6 @@ function plainSettings(random: RandomStream, hosts: number): ClusterSettings {
     peerDevice: { 'resync-rate': 20000, 'c-min-rate': 0 },
     diskless: new Set(),
     quorum: false,
+    grows: false,
   };
 }

@@ -19,9 +19,18 @@ export function judgeMedium(cluster: Cluster, node: ClusterNode, position: Posit
   }
 }
 
+/** The size that all meta-data name. */
+function agreedSectors(cluster: Cluster, nodes: readonly ClusterNode[]): number {
+  const sizes = nodes.map(({ superblock }) => ('defect' in superblock ? 0 : superblock.effectiveSize));
+  const [first = 0] = sizes;
+  if (sizes.some((size) => size !== first) || first < cluster.settings.dataSectors)
+    throw new Violation(`sizes at rest: ${sizes.join(', ')} sectors`);
+  return first;
+}
+
 /** The data of two disks is the same to the byte. */
 export function compareMedia(cluster: Cluster, one: ClusterNode, two: ClusterNode): void {
-  const length = cluster.settings.dataSectors * sectorBytes;
+  const length = agreedSectors(cluster, [one, two]) * sectorBytes;
   const [left, right] = [new Uint8Array(chunk), new Uint8Array(chunk)];
   for (let offset = 0; offset < length; offset += chunk) {
     const part = Math.min(chunk, length - offset);

@@ -1,4 +1,4 @@
-import { ReplicationState } from '../../control/contract/states';
+import { DiskState, ReplicationState } from '../../control/contract/states';
 import { type RandomStream } from '../world/random-stream';
 import { type Cluster } from './cluster';
 import { type ClusterNode } from './cluster-node';
@@ -10,6 +10,7 @@ import {
   invalidateRequest,
   optionRequests,
   peerDeviceRequest,
+  resizeRequest,
   resourceOptionsRequest,
   resumeRequest,
   suspendRequest,
@@ -100,6 +101,17 @@ export class RareDeeds {
       : { quorum: random.pick(['majority', 'all'] as const) };
     node.run('resource-options', [resourceOptionsRequest(options)], () => undefined);
     return 'resource-options';
+  }
+  /** All volumes are extended; with some luck everybody is there to agree on the new size. */
+  grow(): string | undefined {
+    const node = this.anyIdle();
+    if (node === undefined || node.diskState <= DiskState.Failed) return undefined;
+    if (this.random.chance(0.6)) {
+      const bytes = this.random.between(1, 64) * 4096;
+      for (const each of this.cluster.nodes) each.growDisk(bytes);
+    }
+    node.run('resize', [resizeRequest], () => undefined);
+    return 'resize';
   }
   verify(): string | undefined {
     const node = this.anyIdle();

@@ -84,6 +84,12 @@ export const clearBitmapRequest: ControlRequest = {
 export function resourceOptionsRequest(options: ResourceOptions): ControlRequest {
   return { command: 'resource-options', resource, options, setDefaults: false };
 }
+export const resizeRequest: ControlRequest = {
+  command: 'resize',
+  minor,
+  assumePeerHasSpace: false,
+  assumeClean: false,
+};
 export const suspendRequest: ControlRequest = { command: 'suspend-io', minor };
 export const resumeRequest: ControlRequest = { command: 'resume-io', minor };
 export const invalidateRequest: ControlRequest = { command: 'invalidate', minor };

@@ -224,6 +224,8 @@ function judgeAtRest(cluster: Cluster): void {
       if (!node.seesInSync(peer)) throw new Violation(`does not stay at rest: ${describe(cluster, node)}`);
     }
   }
+  const sizes = new Set(cluster.nodes.map((node) => node.exportedDevice?.size));
+  if (sizes.size > 1) throw new Violation(`sizes of the devices differ at rest: ${[...sizes].join(', ')}`);
   const withDisks = cluster.nodes.filter((node) => !node.isDiskless);
   for (const node of withDisks) {
     judgeMetadata(node, 'at rest');

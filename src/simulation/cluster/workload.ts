@@ -7,6 +7,8 @@ import { block, type Mix } from './cluster-settings';
 import { RareDeeds } from './rare-deeds';
 import { connectRequest, disconnectRequest, downRequest, roleRequest } from './requests';
 
+const sectorBytes = 512;
+
 type Deed = () => string | undefined;
 
 /**
@@ -47,7 +49,8 @@ export class Workload {
       [1, () => this.down()],
     ];
     if (mix !== 'basic') this.deeds.push(...this.rareDeeds());
-    if (mix === 'wide' || mix === 'quorum') this.deeds.push(...this.widerDeeds());
+    if (mix === 'grow') this.deeds.push([2, () => this.rare().grow()]);
+    if (mix === 'wide' || mix === 'quorum' || mix === 'grow') this.deeds.push(...this.widerDeeds());
     if (mix === 'quorum') this.deeds.push(...this.quorumDeeds());
     this.totalWeight = this.deeds.reduce((sum, [weight]) => sum + weight, 0);
   }
@@ -131,17 +134,26 @@ export class Workload {
   private write(): string | undefined {
     const node = this.openApplication();
     if (node === undefined) return undefined;
-    const { dataSectors, hotSectors } = this.cluster.settings;
+    const { hotSectors } = this.cluster.settings;
+    const dataSectors = this.sizeOf(node);
     let first = this.random.pick(hotSectors);
     let sectors = block * (this.random.chance(0.8) ? 1 : this.random.between(1, 16));
     if (this.random.chance(0.2)) {
       first += this.random.below(block);
       sectors = this.random.between(1, 2 * block);
     }
+    if (this.cluster.settings.grows && this.random.chance(0.2)) {
+      first = this.random.below(Math.floor(dataSectors / block)) * block;
+    }
     sectors = Math.min(sectors, dataSectors - first);
     const kind = this.random.pick(['write', 'write', 'write', 'write', 'write-fua', 'discard'] as const);
     if (node.application.inFlight > 64) return undefined;
     return node.application.write(first, sectors, kind) ? kind : undefined;
+  }
+  /** Sectors of its device. */
+  private sizeOf(node: ClusterNode): number {
+    const { grows, dataSectors } = this.cluster.settings;
+    return grows ? (node.exportedDevice?.size ?? 0) / sectorBytes : dataSectors;
   }
   private burst(): string | undefined {
     if (this.openApplication() === undefined) return undefined;

@@ -38,6 +38,11 @@ export class DiskMedium {
     this.stable = new SparseBytes(garbage);
   }
 
+  /** The disk is larger from now on: an extended volume. */
+  grow(bytes: number): void {
+    this.version++;
+    this.size += bytes;
+  }
   /** `bytes` undefined writes zeros. */
   write(offset: number, length: number, bytes: Uint8Array | undefined, stable: boolean): void {
     this.version++;
