@@ -95,6 +95,7 @@ const foundBugs: readonly (readonly [seed: number, mix: 'basic' | 'full' | 'quor
   [1071, 'quorum', 'data of a resync was written to a disk that had failed and was closed'],
   [1100, 'quorum', 'the operator forced a node that lacked a number of votes (the judge)'],
   [1209, 'quorum', 'quorum from before a reboot was restored once more, when it was lost later'],
+  [1544, 'quorum', 'who had come while a disk was detached was not in its meta-data: it had quorum alone'],
 ];
 test.each(foundBugs)('seed %i (%s): %s', (seed, mix) => {
   const printed = simulate('--seed', String(seed), '--mix', mix);

@@ -7,6 +7,7 @@ import { diskOptions } from '../apply-options';
 import { type BackingDevice } from '../data/backing-device';
 import { type AttachFailure } from '../data/open-backing';
 import { type Device, type Resource } from '../objects';
+import { QUORUM_OFF } from '../options';
 import { logLine } from '../state/object-log';
 import { holdsOlderData, sameUuid } from '../state/data-trust';
 import { committedDevice } from '../state/state-change';
@@ -146,6 +147,11 @@ function adoptMetadata(device: Device, backing: BackingDevice): AttachFailure | 
   const slots = allocateBitmapSlots(device);
   if (slots !== undefined) return slots;
   const { flags } = superblock;
+  if (resource.members !== nodeBit(resource.nodeId)) {
+    // Who came while the disk was away is not in its meta-data.
+    superblock.members = resource.members;
+    if (resource.options.quorum !== QUORUM_OFF) backing.markDirty();
+  }
   const onlyMember = superblock.members === nodeBit(resource.nodeId);
   device.restoreQuorum =
     onlyMember && (flags & DeviceFlag.HAVE_QUORUM) !== 0 && (flags & DeviceFlag.WAS_UP_TO_DATE) !== 0;

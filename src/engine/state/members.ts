@@ -1,17 +1,20 @@
 /** The partition this node was last part of (engine.md 7.6). */
 import { ConnectionState } from '../../control/contract/states';
 import { hasNode, nodeBit, type NodeMask } from '../node-mask';
-import { type Resource } from '../objects';
+import { ownNode, type Resource } from '../objects';
 import { type ChangeOptions } from './change-options';
+import { persistForQuorum } from './metadata-flags';
 import { type StateChange } from './state-change';
 
 export function setMembers(resource: Resource, members: NodeMask): void {
-  if (resource.members === members) return;
+  const before = resource.members;
+  if (before === members) return;
   resource.members = members;
   for (const device of resource.devices) {
     if (device.backing === undefined) continue;
     device.backing.superblock.members = members;
     resource.host.dataActions.markMetadataDirty(device);
+    if (before === ownNode(resource)) persistForQuorum(device);
   }
 }
 

@@ -1,17 +1,28 @@
 /** Flags of the superblock that follow the state (engine.md 11.1 and 2.6 step 6). */
 import { DeviceFlag, PeerFlag } from '../../metadata/superblock-flags';
 import { DiskState, ReplicationState, Role } from '../../control/contract/states';
-import { wantsBitmap } from '../objects';
+import { type Device, wantsBitmap } from '../objects';
+import { QUORUM_OFF } from '../options';
 import { type DeviceChange, type PeerDeviceChange, type StateChange } from './state-change';
 
 const withFlag = (flags: number, flag: number, on: boolean): number =>
   (on ? flags | flag : flags & ~flag) >>> 0;
+
+/**
+ * A node that comes back alone decides by its meta-data whether it has quorum. What lets it have that must not be there
+ * any more when it is not true any more: this does not wait for the next lazy write.
+ */
+export function persistForQuorum(device: Device): void {
+  const { resource } = device;
+  if (resource.options.quorum !== QUORUM_OFF) resource.host.dataActions.syncMetadata(device, () => undefined);
+}
 
 export function updateMetadataFlags(change: StateChange): void {
   for (const node of change.devices) {
     const superblock = node.device.backing?.superblock;
     if (superblock === undefined || node.new.disk === DiskState.Negotiating) continue;
     let dirty = false;
+    let voterBack = false;
     if (node.new.disk >= DiskState.Detaching) {
       const flags = deviceFlags(change, node, superblock.flags);
       dirty = flags !== superblock.flags;
@@ -22,10 +33,12 @@ export function updateMetadataFlags(change: StateChange): void {
       if (slot === undefined || peer.peerDevice.bitmapSlot < 0) continue;
       const flags = slotFlags(peer, slot.flags);
       if (flags === slot.flags) continue;
+      if ((slot.flags & ~flags & PeerFlag.OUTDATED) !== 0) voterBack = true;
       slot.flags = flags;
       dirty = true;
     }
     if (dirty) node.device.resource.host.dataActions.markMetadataDirty(node.device);
+    if (voterBack) persistForQuorum(node.device);
   }
 }
 
