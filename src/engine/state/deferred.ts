@@ -6,7 +6,7 @@ import { deferDevice } from './deferred-device';
 import { hasAccessibleData } from './derived';
 import { mayReturnToUpToDate } from './data-trust';
 import { resumeAfterFencing } from './fencing-resume';
-import { type DeviceChange, type LinkChange, type StateChange } from './state-change';
+import { type DeviceChange, type LinkChange, type PeerDeviceChange, type StateChange } from './state-change';
 import { resumeAfterUuid } from './suspended-uuid';
 import { type Resource } from '../objects';
 
@@ -35,19 +35,15 @@ export function runDeferred(change: StateChange, changeState: ChangeState): void
 /** Steps 2 and 3. */
 function firstPass(change: StateChange): PeerOutlook {
   const outlook: PeerOutlook = { tellOthers: new Set(), healed: false, lostData: false };
+  // Who skipped the initial sync: the others are told, and so is everybody about the volumes that follow.
+  let skipped: PeerDeviceChange | undefined;
   for (const node of change.devices) {
     for (const peer of node.peers) {
-      const { Inconsistent, UpToDate } = DiskState;
-      if (
-        node.old.disk === Inconsistent &&
-        peer.old.pdsk === Inconsistent &&
-        node.new.disk === UpToDate &&
-        peer.new.pdsk === UpToDate
-      ) {
-        for (const other of node.peers) if (other !== peer) outlook.tellOthers.add(other.peerDevice);
-      }
+      if (skipsInitialSync(node, peer)) skipped = peer;
       clearAfterConnectWithoutResync(node, peer);
     }
+    if (skipped === undefined) continue;
+    for (const peer of node.peers) if (peer !== skipped) outlook.tellOthers.add(peer.peerDevice);
   }
   if (change.new.role === Role.Primary) {
     const lacks = (side: 'old' | 'new'): boolean =>
@@ -57,6 +53,16 @@ function firstPass(change: StateChange): PeerOutlook {
     outlook.lostData = lacks('new') && !(wasPrimary && lacks('old'));
   }
   return outlook;
+}
+
+function skipsInitialSync(node: DeviceChange, peer: PeerDeviceChange): boolean {
+  const { Inconsistent, UpToDate } = DiskState;
+  return (
+    node.old.disk === Inconsistent &&
+    peer.old.pdsk === Inconsistent &&
+    node.new.disk === UpToDate &&
+    peer.new.pdsk === UpToDate
+  );
 }
 
 /** Step 6, first line. */

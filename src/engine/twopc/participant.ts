@@ -208,12 +208,10 @@ function accept(from: Connection, packet: Prepare, resize?: PrepareResize): void
   });
   let reachable = directlyConnected(resource);
   if (remote.isConnect && affected) reachable |= nodeBit(packet.initiatorNodeId);
-  if (
-    changedField(packet, 'conn') === ConnectionState.Disconnecting &&
-    packet.targetNodeId === resource.nodeId
-  ) {
+  if (changedField(packet, 'conn') === ConnectionState.Disconnecting) {
+    // From whomever it goes, it counts itself.
     reachable &= ~nodeBit(packet.initiatorNodeId);
-    if (affected) affected.disconnectExpected = true;
+    if (affected && packet.targetNodeId === resource.nodeId) affected.disconnectExpected = true;
   }
   remote.outcome.reachable = reachable;
   if (resource.now.role === Role.Primary) {

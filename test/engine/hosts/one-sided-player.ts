@@ -17,6 +17,7 @@ import {
   type ConnectWaiter,
   type Endpoint,
   Errno,
+  type HelperWaiter,
   type IncomingWaiter,
   type Network,
   type Random,
@@ -26,6 +27,7 @@ import { INDEX_INTERNAL } from '../../../src/metadata/layout';
 import { applyActivityLog, createMetadata } from '../../../src/simulation/metadata-tool';
 import { World } from '../../../src/simulation/world/world';
 import { deedsOf, type RecordedDeed } from './recorded-commands';
+import { eventsFor } from './events-for-node';
 import { type Mishap, type RecordedEvent, recordedEvents } from './recorded-events';
 import { BlockIds, comparable, dropped, forEngine, randomNumbers } from './recorded-packets';
 
@@ -34,6 +36,9 @@ const DISKS: Readonly<Record<string, number>> = { '/dev/vda': 16 * MIB, '/dev/vd
 /** How long the engine may take to say what the kernel said, in milliseconds of the simulated clock. */
 const PATIENCE = 1500;
 const agreed: WireContext = { protocol: OFFER.protocolMax, features: OFFER.features };
+
+/** It ends when the kernel has said something that the engine has not: that it began to sync, most likely. */
+const SLOW_HELPER = 'before-resync-target';
 
 /** One end of a stream in the engine's hands; what it writes is cut into packets. */
 class ScriptStream implements ByteStream {
@@ -130,7 +135,7 @@ export interface Replay {
 }
 
 export function replayOneSide(run: string, node: string): Replay {
-  const player = new OneSidedPlayer(node, recordedEvents(run));
+  const player = new OneSidedPlayer(node, eventsFor(node, recordedEvents(run)));
   player.play();
   return player;
 }
@@ -148,6 +153,9 @@ class OneSidedPlayer implements Replay, Network {
   private readonly ids = new BlockIds();
   private readonly deeds: RecordedDeed[] = [];
   private busy = false;
+  private flushSequence = 0;
+  /** Programs that run. */
+  private readonly helpers: HelperWaiter[] = [];
   private readonly ports = new Map<string, number>();
 
   constructor(
@@ -169,8 +177,10 @@ class OneSidedPlayer implements Replay, Network {
         random,
         helpers: {
           program: ports.helpers.program,
-          run: (_command, _resource, _environment, waiter) =>
-            this.world.later(0.02, () => this.machine.input(() => waiter.onHelperDone(0, 0))),
+          run: (command, _resource, _environment, waiter) => {
+            this.helpers.push(waiter);
+            if (command !== SLOW_HELPER) this.world.later(0.02, () => this.endHelpers());
+          },
         },
         log: {
           write: (level, line) => void this.log.push(`${this.world.now().toFixed(1)} ${level} ${line}`),
@@ -218,12 +228,21 @@ class OneSidedPlayer implements Replay, Network {
   play(): void {
     let clock = this.events[0]?.t ?? 0;
     for (const event of this.events) {
-      // Pauses of the recording, in which timers may do their work.
-      if (event.t - clock > 200) this.world.run(Math.min(event.t - clock - 100, 3000));
+      this.pause(event.t - clock - 100);
       clock = event.t;
       this.happen(event);
     }
     this.world.run(3000);
+  }
+  /** In pauses of the recording timers may do their work, and commands that take their time come to an end. */
+  private pause(milliseconds: number): void {
+    if (milliseconds <= 100) return;
+    const idle = Math.min(milliseconds, 3000);
+    const end = this.world.now() + idle;
+    do this.endHelpers();
+    while (this.world.step(end));
+    this.world.run(end - this.world.now());
+    this.world.runUntil(() => !this.busy, milliseconds - idle);
   }
   private happen(event: RecordedEvent): void {
     switch (event.kind) {
@@ -273,11 +292,22 @@ class OneSidedPlayer implements Replay, Network {
   private waitForAnswers(): void {
     const behind = (): boolean => [...this.said.values()].some(({ owed, missed }) => owed > missed);
     const end = this.world.now() + PATIENCE;
-    while (behind() && this.world.step(end));
+    if (behind()) this.world.run(1);
+    // What the kernel says next may come after its helper.
+    while (behind() && (this.endHelpers() || this.world.step(end)));
     for (const said of this.said.values()) said.missed = said.owed;
   }
 
+  /** True if there were any. */
+  private endHelpers(): boolean {
+    const ended = this.helpers.splice(0);
+    for (const waiter of ended) this.machine.input(() => waiter.onHelperDone(0, 0));
+    return ended.length > 0;
+  }
+
   private session(peer: string): void {
+    this.waitForAnswers();
+    this.endHelpers();
     for (const stream of ['data', 'control'] as const) this.streams.get(`${peer} ${stream}`)?.close(true);
     const port = this.ports.get(peer);
     const listener = (): IncomingWaiter | undefined => this.listeners.get(port ?? 0);
@@ -304,6 +334,7 @@ class OneSidedPlayer implements Replay, Network {
   }
   private engineSaid(peer: string, kind: Stream, packet: Packet): void {
     if (packet.type === 'P_PING') this.answerPing(peer);
+    if (packet.type === 'P_FLUSH_REQUESTS') this.flushSequence = packet.flushSequence;
     if (dropped(packet)) return;
     this.ids.engineSaid(`${peer} ${kind}`, packet);
     this.sayings(peer, kind).engineSays(comparable(packet));
@@ -319,7 +350,7 @@ class OneSidedPlayer implements Replay, Network {
     this.waitForAnswers();
     const stream = this.streams.get(`${peer} ${kind}`);
     if (stream === undefined) return;
-    const translated = forEngine(this.ids.translate(packet));
+    const translated = forEngine(this.ids.translate(packet), this.flushSequence);
     if (translated === undefined) return;
     const before = packet.type === 'P_CONNECTION_FEATURES';
     const bytes = packetBytes(translated, before ? BEFORE_FEATURES : agreed);

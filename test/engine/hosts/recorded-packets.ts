@@ -52,8 +52,12 @@ function withoutUnallocated(packet: PacketOf<'P_UUIDS110'>): Packet {
   };
 }
 
-/** The recorded packet as the engine can understand it: it agreed to fewer features. */
-export function forEngine(packet: Packet): Packet | undefined {
+/**
+ * The recorded packet as the engine can understand it: it agreed to fewer features. It asks for a flush with each resync
+ * and not once for all, the last time as `flushSequence`.
+ */
+export function forEngine(packet: Packet, flushSequence: number): Packet | undefined {
+  if (packet.type === 'P_FLUSH_REQUESTS_ACK') return { ...packet, flushSequence };
   if (packet.type === 'P_PING_ACK' || packet.type.startsWith('P_ENABLE_REPLICATION')) return undefined;
   return packet;
 }
