@@ -130,10 +130,11 @@ function releaseRequests(change: StateChange, notes: TransactionNotes): void {
   if (fails || withoutData) dataActions.releaseSuspendedCompletions(resource);
 }
 
-/** Step 13. */
+/** Step 13. Who was brought up to date is Consistent from now on, with its source, which begins. */
 function settleReconciliation(change: StateChange): void {
   const { resource } = change;
   if (change.devices.some(({ device }) => hasReconcileHold(device))) return;
-  const consistent = change.devices.some((node) => node.new.disk === DiskState.Consistent);
-  if (consistent) resource.host.peerActions.scheduleEmptyTransaction(resource, 'lost-peer');
+  const { Consistent } = DiskState;
+  const doubted = change.devices.some((node) => node.old.disk === Consistent && node.new.disk === Consistent);
+  if (doubted) resource.host.peerActions.scheduleEmptyTransaction(resource, 'lost-peer');
 }

@@ -127,7 +127,7 @@ function reject(from: Connection, packet: Prepare, because: number): void {
     'info',
     `Rejecting concurrent remote state change ${packet.tid} because of state change ${because}`,
   );
-  reply(from, packet, 'P_TWOPC_RETRY');
+  reply(from, packet, 'P_TWOPC_RETRY', emptyOutcome(directlyConnected(from.resource)));
 }
 function onDuplicate(running: RemoteTransaction, from: Connection): void {
   logLine(from, 'info', `Duplicate prepare for remote state change ${running.packet.tid}`);
@@ -207,9 +207,9 @@ function accept(from: Connection, packet: Prepare, resize?: PrepareResize): void
     },
   });
   let reachable = directlyConnected(resource);
-  if (remote.isConnect && affected) reachable |= nodeBit(packet.initiatorNodeId);
+  // With whomever it connects; and from whomever it goes, it counts itself.
+  if (changedField(packet, 'conn') === ConnectionState.Connected) reachable |= nodeBit(packet.initiatorNodeId);
   if (changedField(packet, 'conn') === ConnectionState.Disconnecting) {
-    // From whomever it goes, it counts itself.
     reachable &= ~nodeBit(packet.initiatorNodeId);
     if (affected && packet.targetNodeId === resource.nodeId) affected.disconnectExpected = true;
   }

@@ -56,9 +56,7 @@ const beginsConnect = ({ packet }: PacketEvent, target: string): boolean =>
 
 /** The packet of `node` that shows that it has looked at this one of its peer; undefined if it looks at once. */
 function answerTo(node: string, event: PacketEvent): ((answer: PacketEvent) => boolean) | undefined {
-  const { packet, by } = event;
-  // Whose parameters are here, him the node with the lower number connects with.
-  if (packet.type === 'P_PROTOCOL' && node < by) return (answer) => beginsConnect(answer, by);
+  const { by } = event;
   if (beginsConnect(event, node) && by < node)
     return (answer) => answer.to === by && TELLS_GENERATION.includes(answer.packet.type);
   return undefined;

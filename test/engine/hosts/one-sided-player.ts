@@ -153,7 +153,9 @@ class OneSidedPlayer implements Replay, Network {
   private readonly ids = new BlockIds();
   private readonly deeds: RecordedDeed[] = [];
   private busy = false;
+  private readonly sessions = new Map<string, number>();
   private flushSequence = 0;
+  private readonly unreachable = new Set<string>();
   /** Programs that run. */
   private readonly helpers: HelperWaiter[] = [];
   private readonly ports = new Map<string, number>();
@@ -228,21 +230,19 @@ class OneSidedPlayer implements Replay, Network {
   play(): void {
     let clock = this.events[0]?.t ?? 0;
     for (const event of this.events) {
-      this.pause(event.t - clock - 100);
+      this.pause(event.t - clock);
       clock = event.t;
       this.happen(event);
     }
     this.world.run(3000);
   }
-  /** In pauses of the recording timers may do their work, and commands that take their time come to an end. */
+  /** In pauses of the recording timers do their work, and programs end. */
   private pause(milliseconds: number): void {
-    if (milliseconds <= 100) return;
-    const idle = Math.min(milliseconds, 3000);
-    const end = this.world.now() + idle;
+    if (milliseconds <= 200) return;
+    const end = this.world.now() + milliseconds;
     do this.endHelpers();
     while (this.world.step(end));
     this.world.run(end - this.world.now());
-    this.world.runUntil(() => !this.busy, milliseconds - idle);
   }
   private happen(event: RecordedEvent): void {
     switch (event.kind) {
@@ -250,7 +250,7 @@ class OneSidedPlayer implements Replay, Network {
         if (event.node === this.node) this.command(event.text);
         return;
       case 'mishap':
-        if (event.node === this.node) this.suffer(event.what);
+        this.mishap(event.node, event.what);
         return;
       case 'session':
         if (event.nodes.includes(this.node)) this.session(event.nodes.find((one) => one !== this.node) ?? '');
@@ -265,13 +265,27 @@ class OneSidedPlayer implements Replay, Network {
     }
   }
 
-  private suffer(what: Mishap): void {
+  private mishap(node: string, what: Mishap): void {
     this.waitForAnswers();
-    if (what.kind !== 'changed-bytes') return;
-    const medium = this.machine.medium(Object.keys(DISKS)[what.disk] ?? '');
-    const bytes = medium.readNow(what.offset, what.length);
+    switch (what.kind) {
+      case 'changed-bytes':
+        if (node === this.node) this.changeBytes(what.disk, what.offset, what.length);
+        return;
+      case 'power-failure':
+      case 'cut-off':
+        this.unreachable.add(node);
+        return;
+      case 'booted':
+      case 'reachable':
+        this.unreachable.delete(node);
+        return;
+    }
+  }
+  private changeBytes(disk: number, offset: number, length: number): void {
+    const medium = this.machine.medium(Object.keys(DISKS)[disk] ?? '');
+    const bytes = medium.readNow(offset, length);
     medium.writeNow(
-      what.offset,
+      offset,
       bytes.map((byte) => byte ^ 0xff),
     );
   }
@@ -285,7 +299,7 @@ class OneSidedPlayer implements Replay, Network {
   private expect(peer: string, stream: Stream, packet: Packet): void {
     if (dropped(packet)) return;
     const said = this.sayings(peer, stream);
-    this.ids.kernelSaid(`${peer} ${stream}`, packet);
+    this.ids.kernelSaid(`${peer} ${stream} ${this.sessions.get(peer)}`, packet);
     said.kernelSays(comparable(packet));
   }
   /** Everything that the kernel had said before is said, or will not be. */
@@ -308,6 +322,7 @@ class OneSidedPlayer implements Replay, Network {
   private session(peer: string): void {
     this.waitForAnswers();
     this.endHelpers();
+    this.sessions.set(peer, (this.sessions.get(peer) ?? 0) + 1);
     for (const stream of ['data', 'control'] as const) this.streams.get(`${peer} ${stream}`)?.close(true);
     const port = this.ports.get(peer);
     const listener = (): IncomingWaiter | undefined => this.listeners.get(port ?? 0);
@@ -336,10 +351,11 @@ class OneSidedPlayer implements Replay, Network {
     if (packet.type === 'P_PING') this.answerPing(peer);
     if (packet.type === 'P_FLUSH_REQUESTS') this.flushSequence = packet.flushSequence;
     if (dropped(packet)) return;
-    this.ids.engineSaid(`${peer} ${kind}`, packet);
+    this.ids.engineSaid(`${peer} ${kind} ${this.sessions.get(peer)}`, packet);
     this.sayings(peer, kind).engineSays(comparable(packet));
   }
   private answerPing(peer: string): void {
+    if (this.unreachable.has(peer) || this.unreachable.has(this.node)) return;
     const stream = this.streams.get(`${peer} control`);
     this.world.later(0.5, () => {
       const ack = packetBytes({ type: 'P_PING_ACK', volume: 0xffff }, agreed);

@@ -14,6 +14,9 @@ export type Mishap =
       readonly offset: number;
       readonly length: number;
     }
+  /** No packet comes or goes. */
+  | { readonly kind: 'cut-off' }
+  | { readonly kind: 'reachable' }
   | { readonly kind: 'power-failure' }
   | { readonly kind: 'booted' };
 
@@ -40,6 +43,13 @@ export type RecordedEvent =
       readonly stream: Stream;
       readonly reset: boolean;
     };
+
+const FATES: Readonly<Record<string, Exclude<Mishap['kind'], 'changed-bytes'>>> = {
+  'power failure': 'power-failure',
+  'booted again': 'booted',
+  'network link down': 'cut-off',
+  'network link up': 'reachable',
+};
 
 interface Line {
   readonly t: number;
@@ -121,9 +131,9 @@ class Events {
       const [length = 0, offset = 0, disk = 0] = change.slice(1, 4).map(Number);
       this.mishap(t, change[4], { kind: 'changed-bytes', disk, offset, length });
     }
-    const power = /^(\w): (power failure|booted again)$/.exec(text);
-    if (power?.[1] !== undefined)
-      this.mishap(t, power[1], { kind: power[2] === 'booted again' ? 'booted' : 'power-failure' });
+    const fate = /^(\w): (.*)$/.exec(text);
+    const kind = FATES[fate?.[2] ?? ''];
+    if (fate?.[1] !== undefined && kind !== undefined) this.mishap(t, fate[1], { kind });
   }
   private mishap(t: number, node: string, what: Mishap): void {
     this.found.push({ kind: 'mishap', t, node, what });

@@ -127,6 +127,7 @@ export class BlockIds {
   private readonly engine = new Map<string, Ids[]>();
   private readonly known = new Map<string, Ids>();
 
+  /** `stream` has another name in each session: what one of the two left out there does not matter any more. */
   kernelSaid(stream: string, packet: Packet): void {
     this.note(stream, packet, this.kernel);
   }
@@ -137,7 +138,7 @@ export class BlockIds {
   private note(stream: string, packet: Packet, side: Map<string, Ids[]>): void {
     const ids = NUMBERED.includes(packet.type) ? idsIn(packet) : undefined;
     if (ids === undefined) return;
-    const key = `${stream} ${packet.type}`;
+    const key = `${stream} ${'tid' in packet ? comparable(packet) : packet.type}`;
     const list = side.get(key) ?? [];
     side.set(key, list);
     list.push(ids);
