@@ -2,6 +2,7 @@
 import { ErrorCode, isSuccess, StateCode } from '../../control/contract/codes';
 import { DiskState, diskStateName, Role } from '../../control/contract/states';
 import { type Attach } from '../../control/contract/requests';
+import { type Superblock09 } from '../../metadata/superblock-09';
 import { DeviceFlag, PeerFlag, UUID_JUST_CREATED } from '../../metadata/superblock-flags';
 import { diskOptions } from '../apply-options';
 import { type BackingDevice } from '../data/backing-device';
@@ -13,6 +14,7 @@ import { holdsOlderData, sameUuid } from '../state/data-trust';
 import { committedDevice } from '../state/state-change';
 import { afterDeferred, changeState } from '../state/transaction';
 import { whenStateChanges } from '../state/waiters';
+import { withoutPrimaryBit } from '../uuid/generation';
 import { changeClusterWide } from '../twopc/coordinator';
 import { changeWord } from '../twopc/change-words';
 import { NO_NODES, nodeBit } from '../node-mask';
@@ -126,6 +128,13 @@ function setSize(device: Device, size: number): void {
   device.resource.host.deviceResized(device);
 }
 
+/** The lowest bit of the generation says whether it is a Primary's, with this disk as with the last. */
+function followRole(superblock: Superblock09, primary: boolean): void {
+  if (superblock.currentUuid === UUID_JUST_CREATED) return;
+  const bare = withoutPrimaryBit(superblock.currentUuid);
+  superblock.currentUuid = primary ? bare | 1n : bare;
+}
+
 /** Flags, member set, dagtag and bitmap slots from the superblock. */
 function adoptMetadata(device: Device, backing: BackingDevice): AttachFailure | undefined {
   const { resource } = device;
@@ -146,6 +155,7 @@ function adoptMetadata(device: Device, backing: BackingDevice): AttachFailure | 
   resource.dagtag = Math.max(resource.dagtag, Number(dagtag));
   const slots = allocateBitmapSlots(device);
   if (slots !== undefined) return slots;
+  followRole(superblock, resource.now.role === Role.Primary);
   const { flags } = superblock;
   if (resource.members !== nodeBit(resource.nodeId)) {
     // Who came while the disk was away is not in its meta-data.

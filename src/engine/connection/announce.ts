@@ -5,6 +5,7 @@ import { FEATURE, LIMIT, NO_VOLUME } from '../../wire/features';
 import { packState, stateToWire } from '../../wire/state-word';
 import { packUuidLists, UUID_FLAG, UUID_NOT_IN_SYNC } from '../../wire/uuids110';
 import { logicalBlockSize } from '../admin/device-size';
+import { peerDeviceOptions } from '../apply-options';
 import { NO_NODES, type NodeMask } from '../node-mask';
 import { type Connection, type Device, type PeerDevice, type Resource } from '../objects';
 import { authoritativeNodes, combinedDependency, isStable, isSyncTarget, weakNodes } from '../state/derived';
@@ -12,8 +13,12 @@ import { committedDevice, committedState } from '../state/state-change';
 import { sameUuid } from '../state/data-trust';
 import { lacksOurWrites } from '../state/unshared-writes';
 
+const DEFAULTS = peerDeviceOptions({});
+
+/** Without a disk nobody syncs: the defaults. */
 export function sendSyncParameters(peerDevice: PeerDevice): void {
-  const { connection, options, device } = peerDevice;
+  const { connection, device } = peerDevice;
+  const options = device.backing === undefined ? DEFAULTS : peerDevice.options;
   connection.link.sendData({
     type: 'P_SYNC_PARAM89',
     volume: device.vnr,

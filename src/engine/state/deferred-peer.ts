@@ -85,7 +85,8 @@ export function deferPeerDevice(
   }
   followPauses(node, peer);
   tellEndOfSync(node, peer);
-  if (becameUnstable(change, node) && connected()) peerActions.sendUuids(peerDevice, 0n);
+  const generationKnown = node.device.backing !== undefined && peer.new.repl >= Established;
+  if (becameUnstable(change, node) && generationKnown && connected()) peerActions.sendUuids(peerDevice, 0n);
   if (tellsState && connected()) peerActions.sendState(peerDevice);
   if (offersResync(change, node, peer) && connected()) {
     peerActions.sendUuids(peerDevice, UUID_FLAG.GOT_STABLE);

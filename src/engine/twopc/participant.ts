@@ -208,7 +208,8 @@ function accept(from: Connection, packet: Prepare, resize?: PrepareResize): void
   });
   let reachable = directlyConnected(resource);
   // With whomever it connects; and from whomever it goes, it counts itself.
-  if (changedField(packet, 'conn') === ConnectionState.Connected) reachable |= nodeBit(packet.initiatorNodeId);
+  if (changedField(packet, 'conn') === ConnectionState.Connected)
+    reachable |= nodeBit(packet.initiatorNodeId);
   if (changedField(packet, 'conn') === ConnectionState.Disconnecting) {
     reachable &= ~nodeBit(packet.initiatorNodeId);
     if (affected && packet.targetNodeId === resource.nodeId) affected.disconnectExpected = true;

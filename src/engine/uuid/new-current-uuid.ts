@@ -160,7 +160,8 @@ function newCurrentWithoutDisk(device: Device): void {
   logLine(device, 'info', `sending new current UUID: ${hex16(device.exposedUuid)}`);
   dataActions.generationBegan(device);
   const weak = weakNodes(committedDevice(device), 'new');
-  for (const peerDevice of followers) {
+  for (const peerDevice of device.peerDevices) {
+    if (peerDevice.now.repl < ReplicationState.Established) continue;
     if (peerDevice.uuids) peerDevice.uuids.currentUuid = device.exposedUuid;
     peerActions.sendCurrentUuid(peerDevice, device.exposedUuid, weak);
   }

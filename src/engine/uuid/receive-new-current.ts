@@ -70,6 +70,7 @@ export function receiveCurrentUuid(peerDevice: PeerDevice, uuid: bigint, weakNod
   const before = peerDevice.uuids;
   const movedOn = before !== undefined && hasMovedOn(peerDevice, before, uuid);
   peerDevice.currentUuidReceived = true;
+  noteNode(peerDevice);
   const primary = connection.now.peerRole === Role.Primary;
   // A disk that is not UpToDate does not hold what came before: it must not take the name of this generation.
   const follows = device.backing === undefined || device.now.disk === DiskState.UpToDate;
@@ -89,6 +90,13 @@ export function receiveCurrentUuid(peerDevice: PeerDevice, uuid: bigint, weakNod
   if (connection.now.peerRole === Role.Unknown) device.outdateOnTwopcCommit = true;
   else if (twopc.remoteActive) twopc.remoteEndWaiters.push(() => outdate(device));
   else outdate(device);
+}
+/** There is a node of this number, though it may never want a bitmap. */
+function noteNode({ device, peerNodeId }: PeerDevice): void {
+  const slot = device.backing?.superblock.peers[peerNodeId];
+  if (slot === undefined || (slot.flags & PeerFlag.NODE_EXISTS) !== 0) return;
+  slot.flags = (slot.flags | PeerFlag.NODE_EXISTS) >>> 0;
+  device.backing?.markDirty();
 }
 /**
  * The writes that follow are of the new generation, and nobody else has its identifier on disk: no such write may reach

@@ -119,7 +119,7 @@ function acceptInitialUuid(peerDevice: PeerDevice, received: PeerUuids): void {
   });
   for (const other of device.peerDevices) {
     if (other.now.repl > ReplicationState.Off && other.now.pdsk === DiskState.Diskless)
-      peerActions.sendUuids(other, 0n);
+      peerActions.sendUuids(other, UUID_FLAG.SKIP_INITIAL_SYNC);
   }
 }
 

@@ -9,7 +9,7 @@ import { setBitmapUuid, slotOf, superblockOf, UUID_JUST_CREATED } from './genera
 function previousGeneration(device: Device): bigint {
   const { currentUuid } = superblockOf(device);
   if (currentUuid !== UUID_JUST_CREATED) return currentUuid;
-  const uuid = device.resource.host.ports.random.u64() & ~1n;
+  const uuid = device.resource.host.ports.random.u64();
   logLine(device, 'info', `Bitmap UUID for initial resync: ${hex16(uuid)}`);
   return uuid;
 }

@@ -10,7 +10,26 @@ const SIMULTANEOUS = 200;
  * kernel did late, for its own reasons, happens here when its answer shows that it did.
  */
 export function eventsFor(node: string, events: readonly RecordedEvent[]): RecordedEvent[] {
-  return lateHandshakes(node, latePromotions(node, events));
+  return lateHandshakes(node, latePromotions(node, earlyDeath(node, events)));
+}
+
+/** A power failure is noted when it is done: the peers have seen the ends of the streams before. */
+function earlyDeath(node: string, events: readonly RecordedEvent[]): RecordedEvent[] {
+  const ordered: RecordedEvent[] = [];
+  for (const event of events) {
+    if (event.kind !== 'mishap' || event.node !== node || event.what.kind !== 'power-failure') {
+      ordered.push(event);
+      continue;
+    }
+    const first = ordered.findIndex(
+      (earlier) =>
+        earlier.t > event.t - SIMULTANEOUS &&
+        earlier.kind === 'end' &&
+        [earlier.by, earlier.to].includes(node),
+    );
+    ordered.splice(first < 0 ? ordered.length : first, 0, event);
+  }
+  return ordered;
 }
 
 /** A promotion that somebody else's transaction overtook begins when that one is through. */

@@ -6,14 +6,12 @@ import { type Packet } from '../../../src/wire/packets';
 import { BEFORE_FEATURES, type WireContext } from '../../../src/wire/features';
 import { packetBytes } from '../../../src/wire/encode';
 import { type Stream } from '../../../src/wire/packet-table';
-import { PacketReader } from '../../../src/wire/reader';
 import { handleRequest } from '../../../src/engine/admin/handle-request';
 import { type ExportedDevice, type IoWaiter, type Opener } from '../../../src/engine/application-io';
 import { OFFER } from '../../../src/engine/connection/offer';
 import { createHost } from '../../../src/engine/create-host';
 import { type Host } from '../../../src/engine/host';
 import {
-  type ByteStream,
   type ConnectWaiter,
   type Endpoint,
   Errno,
@@ -21,12 +19,13 @@ import {
   type IncomingWaiter,
   type Network,
   type Random,
-  type StreamReceiver,
 } from '../../../src/engine/ports';
 import { INDEX_INTERNAL } from '../../../src/metadata/layout';
 import { applyActivityLog, createMetadata } from '../../../src/simulation/metadata-tool';
 import { World } from '../../../src/simulation/world/world';
 import { deedsOf, type RecordedDeed } from './recorded-commands';
+import { Said } from './said';
+import { initial, ScriptStream } from './script-stream';
 import { eventsFor } from './events-for-node';
 import { type Mishap, type RecordedEvent, recordedEvents } from './recorded-events';
 import { BlockIds, comparable, dropped, forEngine, randomNumbers } from './recorded-packets';
@@ -40,92 +39,6 @@ const agreed: WireContext = { protocol: OFFER.protocolMax, features: OFFER.featu
 /** It ends when the kernel has said something that the engine has not: that it began to sync, most likely. */
 const SLOW_HELPER = 'before-resync-target';
 
-/** One end of a stream in the engine's hands; what it writes is cut into packets. */
-class ScriptStream implements ByteStream {
-  readonly localIsGreater = false;
-  readonly queuedBytes = 0;
-  ended = false;
-  /** The engine has said something. */
-  spoken = false;
-  private receiver: StreamReceiver | undefined;
-  private readonly reader: PacketReader;
-  private readonly held: Uint8Array[] = [];
-  constructor(
-    readonly local: Endpoint,
-    readonly remote: Endpoint,
-    readonly kind: Stream,
-    private readonly onPacket: (packet: Packet) => void,
-  ) {
-    this.reader = new PacketReader(kind);
-  }
-  setContext(context: WireContext): void {
-    this.reader.setContext(context);
-  }
-  setReceiver(receiver: StreamReceiver): void {
-    this.receiver = receiver;
-    for (const bytes of this.held.splice(0)) receiver.onBytes(bytes);
-  }
-  write(bytes: Uint8Array): void {
-    this.spoken = true;
-    this.reader.push(bytes.slice());
-    while (this.reader.next() === 'packet') {
-      const packet = this.reader.packet();
-      if (packet.type === 'fault') throw new Error(JSON.stringify(packet));
-      this.onPacket(packet);
-    }
-    if (this.reader.fault !== null) throw new Error(JSON.stringify(this.reader.fault));
-  }
-  writeShared(bytes: Uint8Array): void {
-    this.write(bytes);
-  }
-  pauseReading(): void {}
-  resumeReading(): void {}
-  end(): void {
-    this.ended = true;
-  }
-  destroy(): void {
-    this.ended = true;
-  }
-  deliver(bytes: Uint8Array): void {
-    if (this.ended) return;
-    if (this.receiver) this.receiver.onBytes(bytes);
-    else this.held.push(bytes);
-  }
-  close(reset: boolean): void {
-    if (this.ended) return;
-    this.ended = true;
-    this.receiver?.onClosed(reset ? Errno.ECONNRESET : 0);
-  }
-}
-
-/** What was said on one stream, and what of the kernel's the engine still owes. */
-class Said {
-  readonly kernel: string[] = [];
-  readonly engine: string[] = [];
-  owed = 0;
-  /** Packets of the kernel that the engine will not say any more. */
-  missed = 0;
-  private readonly balance = new Map<string, number>();
-  kernelSays(line: string): void {
-    this.kernel.push(line);
-    this.owed += this.add(line, 1) > 0 ? 1 : 0;
-  }
-  engineSays(line: string): void {
-    this.engine.push(line);
-    this.owed -= this.add(line, -1) >= 0 ? 1 : 0;
-  }
-  /** `K 2 PACKET`: the kernel said it twice more than the engine; `U`: the engine more than the kernel. */
-  get differences(): string[] {
-    return [...this.balance]
-      .filter(([, sum]) => sum !== 0)
-      .map(([line, sum]) => `${sum > 0 ? 'K' : 'U'} ${Math.abs(sum)} ${line}`);
-  }
-  private add(line: string, step: number): number {
-    const sum = (this.balance.get(line) ?? 0) + step;
-    this.balance.set(line, sum);
-    return sum;
-  }
-}
 export interface Replay {
   /** By `PEER data` and `PEER control`: what was said to whom. */
   readonly said: ReadonlyMap<string, Said>;
@@ -146,7 +59,8 @@ class OneSidedPlayer implements Replay, Network {
   readonly log: string[] = [];
   private readonly world = new World(7);
   private readonly machine;
-  private readonly host: Host;
+  private readonly random: Random;
+  private host: Host;
   private readonly devices = new Map<number, ExportedDevice>();
   private readonly listeners = new Map<number, IncomingWaiter>();
   private readonly streams = new Map<string, ScriptStream>();
@@ -170,13 +84,16 @@ class OneSidedPlayer implements Replay, Network {
       // Operations end in the order in which they began.
       this.machine.faults(path).slowest = 0;
     }
+    this.random = this.randomPort(this.world.random.split('engine'));
+    this.host = this.boot();
+  }
+  private boot(): Host {
     const ports = this.machine.start();
-    const random = this.randomPort(ports.random);
-    this.host = createHost(
+    return createHost(
       {
         ...ports,
         network: this,
-        random,
+        random: this.random,
         helpers: {
           program: ports.helpers.program,
           run: (command, _resource, _environment, waiter) => {
@@ -189,7 +106,7 @@ class OneSidedPlayer implements Replay, Network {
         },
       },
       {
-        nodeName: node,
+        nodeName: this.node,
         exportListener: {
           onDeviceAppeared: (device) => void this.devices.set(device.minor, device),
           onDeviceResized: () => undefined,
@@ -197,6 +114,16 @@ class OneSidedPlayer implements Replay, Network {
         },
       },
     );
+  }
+  /** All that was not on the disks is gone; what the engine had not said it will never say. */
+  private losePower(): void {
+    this.machine.stop('process-killed');
+    this.streams.clear();
+    this.listeners.clear();
+    this.devices.clear();
+    this.helpers.length = 0;
+    this.deeds.length = 0;
+    this.busy = false;
   }
   private randomPort(real: Random): Random {
     const { tids, uuids, challenges } = randomNumbers(this.events, this.node);
@@ -274,10 +201,12 @@ class OneSidedPlayer implements Replay, Network {
       case 'power-failure':
       case 'cut-off':
         this.unreachable.add(node);
+        if (what.kind === 'power-failure' && node === this.node) this.losePower();
         return;
       case 'booted':
       case 'reachable':
         this.unreachable.delete(node);
+        if (what.kind === 'booted' && node === this.node) this.host = this.boot();
         return;
     }
   }
@@ -377,7 +306,8 @@ class OneSidedPlayer implements Replay, Network {
   private end(peer: string, kind: Stream, reset: boolean): void {
     this.waitForAnswers();
     const stream = this.streams.get(`${peer} ${kind}`);
-    this.machine.input(() => stream?.close(reset));
+    if (stream === undefined) return;
+    this.machine.input(() => stream.close(reset));
     this.world.run(1);
   }
 
@@ -406,6 +336,8 @@ class OneSidedPlayer implements Replay, Network {
         return this.request(deed.request, done);
       case 'write':
         return this.write(deed, done);
+      case 'read':
+        return this.read(deed, done);
       case 'discard':
         return this.withOpener(deed.minor, done, (opener, waiter) =>
           opener.discard(deed.offset, deed.length, waiter),
@@ -445,11 +377,26 @@ class OneSidedPlayer implements Replay, Network {
     };
     this.withOpener(deed.minor, done, deed.together === true ? all : step);
   }
-  private withOpener(minor: number, done: () => void, use: (opener: Opener, waiter: IoWaiter) => void): void {
+  private read(deed: Extract<RecordedDeed, { kind: 'read' }>, done: () => void): void {
+    let at = deed.offset;
+    const step = (opener: Opener, waiter: IoWaiter): void => {
+      if (at === deed.offset + deed.length) return waiter.onIoDone(0);
+      const offset = at;
+      at += deed.block;
+      opener.read(offset, new Uint8Array(deed.block), { onIoDone: () => step(opener, waiter) });
+    };
+    this.withOpener(deed.minor, done, step, false);
+  }
+  private withOpener(
+    minor: number,
+    done: () => void,
+    use: (opener: Opener, waiter: IoWaiter) => void,
+    writes = true,
+  ): void {
     const device = this.devices.get(minor);
     if (device === undefined) return done();
     this.machine.input(() =>
-      device.open({ command: 'dd', pid: 1 }, true, false, {
+      device.open({ command: 'dd', pid: 1 }, writes, false, {
         onOpened: (opener) =>
           use(opener, {
             onIoDone: () => {
@@ -461,12 +408,4 @@ class OneSidedPlayer implements Replay, Network {
       }),
     );
   }
-}
-
-function initial(kind: Stream): Uint8Array {
-  const bytes = new Uint8Array(8);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, 0x83740267);
-  view.setUint16(4, kind === 'data' ? 0xfff2 : 0xfff1);
-  return bytes;
 }

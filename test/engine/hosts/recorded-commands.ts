@@ -13,6 +13,13 @@ export type RecordedDeed =
       readonly pieces: readonly Uint8Array[];
       readonly together?: boolean;
     }
+  | {
+      readonly kind: 'read';
+      readonly minor: number;
+      readonly offset: number;
+      readonly length: number;
+      readonly block: number;
+    }
   | { readonly kind: 'discard'; readonly minor: number; readonly offset: number; readonly length: number };
 
 function optionsOf(words: readonly string[]): Record<string, Option> {
@@ -37,8 +44,11 @@ const minorOf = (device: string): number => Number(device.replace('/dev/drbd', '
 export function deedsOf(line: string): RecordedDeed[] {
   return expandLoops(line)
     .split(/;|&&/)
-    .flatMap((part) => deed(part.trim().split(/\s+/)) ?? []);
+    .flatMap((part) => deed(withoutShell(part.trim()).split(/\s+/)) ?? []);
 }
+
+/** `(COMMAND) >/dev/null 2>&1 & sleep 1`: in the background. */
+const withoutShell = (part: string): string => /^\((.*)\) >/.exec(part)?.[1] ?? part;
 
 /** `i=0; while [ $i -lt N ]; do BODY; i=$((i+1)); done` */
 function expandLoops(line: string): string {
@@ -65,6 +75,10 @@ function deed(words: readonly string[]): RecordedDeed | undefined {
         : undefined;
     case 'wr':
       return write(words);
+    case 'rd': {
+      const [offset = 0, length = 0, block = 0] = words.slice(2).map(Number);
+      return { kind: 'read', minor: minorOf(words[1] ?? ''), offset, length, block };
+    }
     case 'yes':
       return dd(words);
     case 'blkdiscard':
