@@ -25,7 +25,7 @@ export function receiveNewCurrent(peerDevice: PeerDevice, uuid: bigint, weak: No
     return;
   }
   if (device.backing === undefined) {
-    if (device.resource.now.role === Role.Secondary) setExposedUuid(device, uuid, true);
+    setExposedUuid(device, uuid, true);
     return;
   }
   // We do not get its writes: under its name nobody would see that they are missing here.
@@ -73,7 +73,9 @@ export function receiveCurrentUuid(peerDevice: PeerDevice, uuid: bigint, weakNod
   noteNode(peerDevice);
   const primary = connection.now.peerRole === Role.Primary;
   // A disk that is not UpToDate does not hold what came before: it must not take the name of this generation.
-  const follows = device.backing === undefined || device.now.disk === DiskState.UpToDate;
+  // A Secondary without a disk follows when a disk is there.
+  const ownPrimary = device.resource.now.role === Role.Primary;
+  const follows = device.backing === undefined ? ownPrimary : device.now.disk === DiskState.UpToDate;
   if (primary && follows && peerDevice.now.repl >= ReplicationState.Established) {
     peerDevice.uuids ??= uuidsOfCurrent(uuid, weakNodes);
     receiveNewCurrent(peerDevice, uuid, weakNodes | nodeBit(peerDevice.peerNodeId));
