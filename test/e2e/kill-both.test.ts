@@ -50,7 +50,11 @@ test('acknowledged writes survive kill -9 of both daemons', async () => {
       const primary = round % 2;
       await cluster.run(primary, 'drbdadm', 'primary', 'r0');
       const writing = writeUntilBroken(deviceSocket(cluster.host(primary), 0), ledger, 7 + round);
+      const before = ledger.acknowledged.size;
       await new Promise((resolve) => setTimeout(resolve, 700));
+      // A busy machine takes longer for a few writes.
+      for (let i = 0; i < 400 && ledger.acknowledged.size <= before + 20; i++)
+        await new Promise((resolve) => setTimeout(resolve, 50));
       for (const pid of [cluster.daemon(0), cluster.daemon(1)]) process.kill(pid, 'SIGKILL');
       expect(await writing).toBeGreaterThan(20);
       for (const index of [0, 1]) await cluster.run(index, 'drbdadm', 'up', 'r0');
