@@ -314,6 +314,10 @@ export class PeerDevice {
   reconcilePending = false;
   unstableResync = false;
   syncSourceCrashedPrimary = false;
+  /** Connected, it took data from somebody else: our bits do not tell how it differs from us, only its own do. */
+  tookOtherData = false;
+  /** No handshake shows that the marked blocks may differ: they are to be synced, and this side's count. */
+  marksCount: 'not' | 'ours' | 'theirs' = 'not';
   gotNegAck = false;
   aheadToSyncSource = false;
   syncTargetToBehind = false;

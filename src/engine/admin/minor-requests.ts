@@ -186,12 +186,16 @@ function invalidateAlone(device: Device, answer: Answer): void {
   afterDeferred(resource, () => answer(refuse(code)));
 }
 
-/** Agrees on the start of a resync with the peer; done when the starting state was left again. */
+/**
+ * Agrees on the start of a resync with the peer; done when the starting state was left again. `unlessBusy`: not if the peer
+ * came first with something.
+ */
 export function startResync(
   peerDevice: PeerDevice,
   repl: ReplicationState,
   tag: string,
   done: (code: number, infoTexts: readonly string[]) => void,
+  unlessBusy = false,
 ): void {
   const { resource, device, connection } = peerDevice;
   changeClusterWide(
@@ -203,7 +207,7 @@ export function startResync(
       target: connection,
       bitmapClusterWide: true,
       edit: () => {
-        peerDevice.next.repl = repl;
+        if (!unlessBusy || peerDevice.next.repl === ReplicationState.Established) peerDevice.next.repl = repl;
       },
       word: () => changeWord({ conn: repl }),
     },

@@ -16,6 +16,8 @@ import { changeState } from '../state/transaction';
 import { whenStateChanges } from '../state/waiters';
 import { sendCurrentUuid } from './announce';
 
+const BITMAP_PATIENCE_MILLISECONDS = 10_000;
+
 /** A connection is cleaned up: with whom nothing is settled yet? */
 export function afterLoss(lost: Connection): void {
   const { notifyPeersLostPrimary } = lost;
@@ -163,9 +165,29 @@ function resync(
   const code = changeState(connection.resource, { tag: 'receive-peer-dagtag', verbose: true }, () => {
     for (const peerDevice of peerDevices) peerDevice.next.repl = repl;
   });
-  if (isSuccess(code)) return;
+  if (isSuccess(code)) {
+    expectBitmap(connection, peerDevices);
+    return;
+  }
   for (const peerDevice of peerDevices) peerDevice.reconciliationResync = false;
   settle(connection);
+}
+
+/** Who told us its position may not have heard ours, or not from a state in which it compares: then no bitmap comes. */
+function expectBitmap(connection: Connection, peerDevices: readonly PeerDevice[]): void {
+  const { resource, link } = connection;
+  const { attempt } = link;
+  const waits = ({ now, io }: PeerDevice): boolean =>
+    (now.repl === ReplicationState.WFBitMapS || now.repl === ReplicationState.WFBitMapT) &&
+    io.bitmapReceiver === undefined &&
+    !io.bitmapReceived;
+  resource.host.ports.scheduler.after(BITMAP_PATIENCE_MILLISECONDS, {
+    onTimer: () => {
+      if (link.attempt !== attempt || !link.up || !peerDevices.some(waits)) return;
+      logLine(connection, 'warning', 'No bitmap for the reconciliation resync, connecting again.');
+      resource.host.peerActions.failConnection(connection, ConnectionState.NetworkFailure);
+    },
+  });
 }
 
 function withoutResync(

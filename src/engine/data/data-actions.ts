@@ -28,6 +28,7 @@ import { retryWaiting } from './waiting-requests';
 import { announceDagtag, drainConnection, markPeerWritesOutOfSync } from './receive-writes';
 import { recomputeWriteOrdering } from './receive-epochs';
 import { persistSize } from './persist-size';
+import { passOnLater } from './pass-on';
 import { announceNeighbour } from './peers-in-sync';
 import { resendRequests } from './resend-writes';
 import { resyncProgress } from './resync-progress';
@@ -271,7 +272,10 @@ export const dataActions: DataActions = {
   resyncGrownArea,
   syncNewStorage,
   reconsiderResyncAfter,
-  announceInSync: announceNeighbour,
+  announceInSync: (peerDevice) => {
+    announceNeighbour(peerDevice);
+    passOnLater(peerDevice);
+  },
   // Writes are always replicated to a target: RESYNC_WITHOUT_REPLICATION is not offered.
   announcePeerReplication: () => undefined,
 };

@@ -2,6 +2,7 @@
 import { DiskState, ReplicationState } from '../../control/contract/states';
 import { type NodeMask, nodeBit, hasNode } from '../node-mask';
 import { type Device, type PeerDevice } from '../objects';
+import { sameUuid } from '../state/data-trust';
 import { isSync } from '../state/derived';
 import { AL_EXTENT_SECTORS, extentOfSector } from './activity-log';
 import { IntervalKind } from './interval-set';
@@ -11,10 +12,26 @@ import { flushPeerAck } from './transfer-log';
 const ACTIVE = IntervalKind.AppWrite | IntervalKind.PeerWrite | IntervalKind.ResyncWrite;
 
 /** The bits towards this peer tell the truth about it. */
-const isComparable = ({ now, bitmapSlot, connection }: PeerDevice): boolean =>
-  bitmapSlot >= 0 &&
-  isConnected(connection) &&
-  (isSync(now.repl) || (now.repl === ReplicationState.Established && now.pdsk === DiskState.UpToDate));
+function isComparable(peerDevice: PeerDevice): boolean {
+  const { now, bitmapSlot, connection } = peerDevice;
+  if (bitmapSlot < 0 || !isConnected(connection)) return false;
+  if (isSync(now.repl)) return true;
+  const { Established } = ReplicationState;
+  return now.repl === Established && now.pdsk === DiskState.UpToDate && !isElsewhere(peerDevice);
+}
+const isElsewhere = (peerDevice: PeerDevice): boolean => peerDevice.tookOtherData || isAhead(peerDevice);
+
+/** It holds a generation that we have never heard of: its bits count from that, ours do not. */
+function isAhead({ device, uuids }: PeerDevice): boolean {
+  const { superblock } = device.backing ?? {};
+  if (superblock === undefined || uuids === undefined) return false;
+  const { currentUuid } = uuids;
+  return (
+    !sameUuid(currentUuid, superblock.currentUuid) &&
+    !superblock.peers.some(({ bitmapUuid }) => bitmapUuid !== 0n && sameUuid(bitmapUuid, currentUuid)) &&
+    !superblock.historyUuids.some((uuid) => sameUuid(uuid, currentUuid))
+  );
+}
 
 /**
  * The range may have become clean towards `about`: it and all other peers for which it is clean are told of each other.
@@ -58,6 +75,7 @@ function announceExtent(about: PeerDevice, sector: number, sectors: number): voi
   const { device, bitmapSlot } = about;
   const { backing } = device;
   if (backing === undefined || bitmapSlot < 0) return;
+  if (about.now.repl === ReplicationState.Established && isElsewhere(about)) return;
   const { bitmap, activityLog } = backing;
   // Who has a write in flight, and which slots its bits go to, is known when its extent is released.
   if (activityLog.inUse(sector, sectors) || device.io.intervals.find(sector, sectors, ACTIVE)) {

@@ -1,5 +1,6 @@
 /** Deferred actions of one peer device (engine.md 2.7 steps 2 and 4). */
 import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
+import { PeerFlag } from '../../metadata/superblock-flags';
 import { UUID_FLAG } from '../../wire/uuids110';
 import { type PeerDevice } from '../objects';
 import { setBitmapUuid } from '../uuid/generation';
@@ -38,8 +39,26 @@ export function clearAfterConnectWithoutResync(node: DeviceChange, peer: PeerDev
   const { dataActions } = device.resource.host;
   setBitmapUuid(device, peerDevice.peerNodeId, 0n);
   logOwnUuids(peerDevice, 'cleared bm UUID and bitmap');
-  if (peerDevice.bitmapSlot >= 0) dataActions.clearSlot(device, peerDevice.bitmapSlot);
+  if (peerDevice.bitmapSlot < 0) return;
+  if (connected && mayDiffer(peer)) peerDevice.marksCount = peerSurvived(peerDevice) ? 'theirs' : 'ours';
+  else dataActions.clearSlot(device, peerDevice.bitmapSlot);
 }
+
+/**
+ * Nothing told us to resync, and yet blocks are marked: with a third node in play they may stand for the last writes of a
+ * Primary that one of us did not get (engine.md 5.8). A Primary among us knows better: what it did not mark is the same.
+ */
+function mayDiffer(peer: PeerDeviceChange): boolean {
+  const { peerDevice } = peer;
+  const { device, resource } = peerDevice;
+  const slots = device.backing?.superblock.peers ?? [];
+  if (slots.filter(({ flags }) => (flags & PeerFlag.HAVE_BITMAP) !== 0).length < 2) return false;
+  if (resource.host.dataActions.outOfSyncBits(peerDevice) === 0) return false;
+  return peer.link.new.peerRole !== Role.Primary || (peerDevice.uuids?.dirtyBits ?? 0) > 0;
+}
+/** It was up when we were not. */
+const peerSurvived = ({ uuids, announcedUuidFlags }: PeerDevice): boolean =>
+  ((uuids?.flags ?? 0n) & ~announcedUuidFlags & UUID_FLAG.RECONNECT) !== 0n;
 
 /** Step 4. */
 export function deferPeerDevice(

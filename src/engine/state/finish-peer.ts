@@ -61,6 +61,7 @@ export function finishPeerDevice(node: DeviceChange, peer: PeerDeviceChange, not
     node.device.resource.host.dataActions.resumeActivityLog(node.device);
   }
   if (peer.new.pdsk < DiskState.UpToDate) peerDevice.gotNegAck = false;
+  noteOtherData(node, peer);
   if (isSync(peer.old.repl) && !isSync(peer.new.repl)) peerDevice.syncSourceCrashedPrimary = false;
   if (
     peer.link.old.cstate === ConnectionState.Connected &&
@@ -85,6 +86,21 @@ function crashIsSettled(node: DeviceChange, peer: PeerDeviceChange): boolean {
     return other?.new.pdsk === DiskState.UpToDate;
   });
 }
+
+/** In sync with a peer that is connected, one of both becomes the target of somebody else. */
+function noteOtherData(node: DeviceChange, { peerDevice, old, new: next }: PeerDeviceChange): void {
+  const { Established } = ReplicationState;
+  if (next.repl !== Established) {
+    peerDevice.tookOtherData = false;
+    peerDevice.marksCount = 'not';
+  } else if (old.repl === Established && isGood(node.old.disk) && isGood(old.pdsk)) {
+    if (isReplaced(next.pdsk)) peerDevice.tookOtherData = true;
+    if (isReplaced(node.new.disk)) peerDevice.marksCount = 'ours';
+  }
+}
+const isGood = (disk: DiskState): boolean => disk === DiskState.UpToDate || disk === DiskState.Consistent;
+const isReplaced = (disk: DiskState): boolean =>
+  disk === DiskState.Outdated || disk === DiskState.Inconsistent;
 
 function finishRunning(node: DeviceChange, peer: PeerDeviceChange): void {
   const { peerDevice } = peer;

@@ -5,7 +5,7 @@ import { UUID_FLAG, UUID_NOT_IN_SYNC } from '../../wire/uuids110';
 import { MAX_NODES } from '../node-mask';
 import { type Device, type PeerDevice } from '../objects';
 import { sameUuid } from '../state/data-trust';
-import { isSyncTarget } from '../state/derived';
+import { isSyncSource, isSyncTarget } from '../state/derived';
 import { logLine } from '../state/object-log';
 import {
   markDirty,
@@ -108,8 +108,17 @@ function clearGeneration(peerDevice: PeerDevice, node: number): void {
     const what = `clearing bitmap UUID and content (${bits} bits)`;
     logLine(device, 'info', `${what} for node ${node} ()(slot ${slot.bitmapIndex})`);
   }
-  // Writes that failed for want of quorum belong to the generation, and the node has not got them.
-  if (!device.primaryLostQuorum) dataActions.clearSlot(device, slot.bitmapIndex);
+  if (!differsFromUs(peerDevice)) dataActions.clearSlot(device, slot.bitmapIndex);
+}
+
+/**
+ * The peer's generation is ours, but not its data: it is still our target, or we have writes of our own, the last ones
+ * before a crash as Primary or those that failed for want of quorum. What is in sync with the peer need not be with us.
+ */
+function differsFromUs(peerDevice: PeerDevice): boolean {
+  const { device, now } = peerDevice;
+  if (device.crashedPrimary || device.primaryLostQuorum) return true;
+  return isSyncSource(now.repl) && device.resource.host.dataActions.outOfSyncBits(peerDevice) > 0;
 }
 
 function pushHistoryAfterClear(device: Device, node: number): void {

@@ -72,13 +72,34 @@ export function newCurrentUuidByAdmin(device: Device, done: Done): void {
 /** `needless`: no node stays behind. */
 type Rotation = 'rotated' | 'needless' | 'failed';
 
+/**
+ * A node that is not here has reached our generation through a peer (which says so, or has cleared all our bits for it), and
+ * our slot for it still counts from an older one. It would pass for having what is written without it.
+ */
+function hasReachedCurrent(device: Device): boolean {
+  const { currentUuid, peers } = superblockOf(device);
+  const { dataActions } = device.resource.host;
+  return device.peerDevices.some((peerDevice) => {
+    const { now, peerNodeId, bitmapSlot } = peerDevice;
+    const { bitmapUuid = 0n } = peers[peerNodeId] ?? {};
+    if (now.repl !== ReplicationState.Off || bitmapUuid === 0n || bitmapSlot < 0) return false;
+    if (dataActions.outOfSyncBits(peerDevice) === 0 && !sameUuid(bitmapUuid, currentUuid)) return true;
+    return device.peerDevices.some(
+      ({ now: other, uuids }) =>
+        other.repl === ReplicationState.Established &&
+        uuids?.bitmapUuids[peerNodeId] === 0n &&
+        sameUuid(uuids.currentUuid, currentUuid),
+    );
+  });
+}
+
 function rotateOnDisk(device: Device, weak: NodeMask, done: (outcome: Rotation) => void): void {
   const { dataActions, ports } = device.resource.host;
   const superblock = superblockOf(device);
   const before = copySuperblock09(superblock);
   const wasDay0 = isDay0(superblock);
   const got = rotateIntoBitmapSlots(device, weak);
-  const unsure = device.mayBeOnCurrent !== NO_NODES;
+  const unsure = device.mayBeOnCurrent !== NO_NODES || hasReachedCurrent(device);
   if (got === NO_NODES && !wasDay0 && !unsure) {
     done('needless');
     return;

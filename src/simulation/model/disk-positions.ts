@@ -107,10 +107,12 @@ export class DiskPositions {
     if (!wasPrimary) return;
     for (const other of this.disks.keys()) if (other !== node) disk.crashedFor.add(other);
   }
-  /** No disk holds, or may hold, anything that `node` did not hold. */
+  /** No disk holds anything that `node` does not hold, nor may it hold anything that `node` did not hold. */
   isNewest(node: string): boolean {
-    const mine = this.disk(node).possible;
-    for (const disk of this.disks.values()) if (!isAncestor(disk.possible, mine)) return false;
+    const mine = this.disk(node);
+    for (const disk of this.disks.values()) {
+      if (!isAncestor(disk.possible, mine.possible) || !isAncestor(disk.current, mine.current)) return false;
+    }
     return true;
   }
   /** Its operator gave up what the disk holds. */
