@@ -23,7 +23,11 @@ export interface PeerOutlook {
 }
 
 /** Step 2: connected (or the peer attached) and there was nothing to resync. */
-export function clearAfterConnectWithoutResync(node: DeviceChange, peer: PeerDeviceChange): void {
+export function clearAfterConnectWithoutResync(
+  change: StateChange,
+  node: DeviceChange,
+  peer: PeerDeviceChange,
+): void {
   const { peerDevice } = peer;
   const { device } = node;
   const connected = peer.old.repl === Off && peer.new.repl === Established;
@@ -40,22 +44,34 @@ export function clearAfterConnectWithoutResync(node: DeviceChange, peer: PeerDev
   setBitmapUuid(device, peerDevice.peerNodeId, 0n);
   logOwnUuids(peerDevice, 'cleared bm UUID and bitmap');
   if (peerDevice.bitmapSlot < 0) return;
-  if (connected && mayDiffer(peer)) peerDevice.marksCount = peerSurvived(peerDevice) ? 'theirs' : 'ours';
+  if (connected && hasThirdNode(peerDevice)) settleMarks(change, peer);
   else dataActions.clearSlot(device, peerDevice.bitmapSlot);
 }
+
+/** What either side has marked is kept if it may matter. */
+function settleMarks(change: StateChange, peer: PeerDeviceChange): void {
+  const { peerDevice } = peer;
+  const { device, bitmapSlot, uuids } = peerDevice;
+  const { dataActions } = device.resource.host;
+  const ours = dataActions.outOfSyncBits(peerDevice);
+  const theirs = uuids?.dirtyBits ?? 0;
+  if (mayDiffer(ours, theirs, peer.link.new.peerRole))
+    peerDevice.marksCount = peerSurvived(peerDevice) ? 'theirs' : 'ours';
+  else dataActions.clearSlot(device, bitmapSlot);
+  // Ours alone do not tell then what differs.
+  if (mayDiffer(theirs, ours, change.new.role)) peerDevice.tookOtherData = true;
+}
+
+const hasThirdNode = ({ device }: PeerDevice): boolean =>
+  (device.backing?.superblock.peers ?? []).filter(({ flags }) => (flags & PeerFlag.HAVE_BITMAP) !== 0)
+    .length > 1;
 
 /**
  * Nothing told us to resync, and yet blocks are marked: with a third node in play they may stand for the last writes of a
  * Primary that one of us did not get (engine.md 5.8). A Primary among us knows better: what it did not mark is the same.
  */
-function mayDiffer(peer: PeerDeviceChange): boolean {
-  const { peerDevice } = peer;
-  const { device, resource } = peerDevice;
-  const slots = device.backing?.superblock.peers ?? [];
-  if (slots.filter(({ flags }) => (flags & PeerFlag.HAVE_BITMAP) !== 0).length < 2) return false;
-  if (resource.host.dataActions.outOfSyncBits(peerDevice) === 0) return false;
-  return peer.link.new.peerRole !== Role.Primary || (peerDevice.uuids?.dirtyBits ?? 0) > 0;
-}
+const mayDiffer = (marks: number, otherMarks: number, otherRole: Role): boolean =>
+  marks > 0 && (otherRole !== Role.Primary || otherMarks > 0);
 /** It was up when we were not. */
 const peerSurvived = ({ uuids, announcedUuidFlags }: PeerDevice): boolean =>
   ((uuids?.flags ?? 0n) & ~announcedUuidFlags & UUID_FLAG.RECONNECT) !== 0n;

@@ -40,7 +40,7 @@ function firstPass(change: StateChange): PeerOutlook {
   for (const node of change.devices) {
     for (const peer of node.peers) {
       if (skipsInitialSync(node, peer)) skipped = peer;
-      clearAfterConnectWithoutResync(node, peer);
+      clearAfterConnectWithoutResync(change, node, peer);
     }
     if (skipped === undefined) continue;
     for (const peer of node.peers) if (peer !== skipped) outlook.tellOthers.add(peer.peerDevice);
