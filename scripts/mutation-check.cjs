@@ -69,6 +69,14 @@ const mutations = [
     replace: 'bitmap.adoptLoadedWords(); bitmap.clearAll(0);',
   },
   {
+    name: 'announce-what-is-not-known',
+    file: 'data/peers-in-sync.ts',
+    find: 'const isElsewhere = (peerDevice: PeerDevice): boolean => peerDevice.tookOtherData || isAhead(peerDevice);',
+    replace: 'const isElsewhere = (_: PeerDevice): boolean => false;',
+    mix: 'basic',
+    hosts: 5,
+  },
+  {
     name: 'detach-without-waiting',
     file: 'data/backing-device.ts',
     find: 'if (waiter === undefined || !this.isQuiet) return;',
