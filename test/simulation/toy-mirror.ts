@@ -154,6 +154,7 @@ export class ToyMirror implements EngineDoor {
             const consistent = (superblock.flags & DeviceFlag.CONSISTENT) !== 0;
             this.disk = consistent ? DiskState.UpToDate : DiskState.Inconsistent;
             this.dataBytes = superblockByte(device.size, INDEX_INTERNAL) + superblock.bmOffset * 512;
+            superblock.effectiveSize = this.dataBytes / 512;
             const size = this.dataBytes / 512;
             this.exports.onDeviceAppeared({
               minor: 0,
