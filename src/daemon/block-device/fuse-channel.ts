@@ -150,6 +150,7 @@ export class FuseChannel {
       fs.writeSync(this.fd, message);
       return true;
     } catch {
+      // As above.
       return false;
     }
   }
