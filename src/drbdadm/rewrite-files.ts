@@ -1,7 +1,9 @@
 /** `fmt` and `migrate`: configuration files in another layout, or in today's words. */
 import fs from 'node:fs';
-import { type Migration, type MigrationNote, migrateText } from '../config/migrate/migrate';
+import { type ConfigurationFile, filesOfConfiguration } from '../config/migrate/included-files';
+import { type Migration, type MigrationNote, migrateText, migrationParsing } from '../config/migrate/migrate';
 import { formatText } from '../language/format';
+import { machineFiles } from '../language/read-files';
 import { type ExtraCommandLine, plainWords } from './extra-commands';
 import { type TextOutput } from './text-output';
 
@@ -76,21 +78,76 @@ function noteText(file: string, note: MigrationNote): string {
   return `${place}'${before}' ${after === undefined ? 'is gone' : `is now '${after}'`}${reason}\n`;
 }
 
-function migrateFile(file: string, write: boolean, io: TextOutput): boolean {
-  const text = readText(file, io);
-  if (text === undefined) return false;
+interface MigratedFile {
+  readonly name: string;
+  readonly old: string;
+  readonly text: string;
+  readonly clean: boolean;
+}
+
+/** Undefined: it has a syntax error, which was said. What changes was said, too. */
+function migrateFile({ name, text }: ConfigurationFile, io: TextOutput): MigratedFile | undefined {
   const result: Migration = migrateText(text);
   if (result.kind === 'broken') {
     io.stderr(
-      `${file}: not migrated, it has a syntax error in line ${result.error.line} (see drbdadm check)\n`,
+      `${name}: not migrated, it has a syntax error in line ${result.error.line} (see drbdadm check)\n`,
     );
+    return undefined;
+  }
+  for (const note of result.notes) io.stderr(noteText(name, note));
+  return { name, old: text, text: result.text, clean: result.notes.every((note) => !note.trouble) };
+}
+
+/** The named files and all that they include, each once; a file that cannot be opened was said to be so. */
+function gather(
+  names: readonly string[],
+  io: TextOutput,
+): { files: readonly ConfigurationFile[]; complete: boolean } {
+  const files = new Map<string, ConfigurationFile>();
+  let complete = true;
+  for (const name of names) {
+    const text = readText(name, io);
+    if (text === undefined) {
+      complete = false;
+      continue;
+    }
+    const found = filesOfConfiguration({ name, text }, machineFiles, migrationParsing);
+    for (const file of found.files) {
+      const key = machineFiles.realPath(file.name) ?? file.name;
+      if (!files.has(key)) files.set(key, file);
+    }
+    for (const lost of found.lost) {
+      io.stderr(`${lost.file}:${lost.line}: Can not open '${lost.name}'\n`);
+      complete = false;
+    }
+  }
+  return { files: [...files.values()], complete };
+}
+
+/** Nothing is written unless all files were read and understood: half a configuration of old helps nobody. */
+function writeMigrated(names: readonly string[], io: TextOutput): boolean {
+  const { files, complete } = gather(names, io);
+  const migrated = files.map((file) => migrateFile(file, io));
+  const understood = migrated.filter((file) => file !== undefined);
+  if (!complete || understood.length < migrated.length) {
+    io.stderr('drbdadm migrate: no file was changed\n');
     return false;
   }
-  for (const note of result.notes) io.stderr(noteText(file, note));
-  const clean = result.notes.every((note) => !note.trouble);
-  if (!write || file === '-') io.stdout(result.text);
-  else if (result.text !== text && !writeText(file, result.text, io)) return false;
-  return clean;
+  for (const { name, old, text } of understood) {
+    if (name === '-') io.stdout(text);
+    else if (text !== old && !writeText(name, text, io)) return false;
+  }
+  return understood.every(({ clean }) => clean);
+}
+
+/** One file as it would be, on standard output; what it includes is only told of. */
+function showMigrated(name: string, io: TextOutput): boolean {
+  const { files, complete } = gather([name], io);
+  const [first, ...included] = files;
+  const migrated = first === undefined ? undefined : migrateFile(first, io);
+  if (migrated !== undefined) io.stdout(migrated.text);
+  const others = included.map((file) => migrateFile(file, io));
+  return complete && [migrated, ...others].every((file) => file?.clean === true);
 }
 
 /** `fallback` is the configuration of this host, for when no file is named. */
@@ -101,6 +158,7 @@ export function migrateFiles(extra: ExtraCommandLine, io: TextOutput, fallback: 
     io.stderr('drbdadm migrate: one file at a time, or --write to change them where they are\n');
     return 1;
   }
-  const files = named.length > 0 ? named : [fallback];
-  return files.map((file) => migrateFile(file, write, io)).every(Boolean) ? 0 : 1;
+  const names = named.length > 0 ? named : [fallback];
+  const clean = write ? writeMigrated(names, io) : names.every((name) => showMigrated(name, io));
+  return clean ? 0 : 1;
 }

@@ -72,3 +72,35 @@ test('several files are for --write only; unknown options are refused', async ()
   });
   expect(await drbdadm('alpha', ['fmt', '--check=1', file])).toMatchObject({ exit: 1, stdout: '' });
 });
+
+test('migrate --write changes what a configuration includes, too: patterns, nested files and templates', async () => {
+  fs.mkdirSync(path.join(directory, 'drbd.d'));
+  const main = written('include "drbd.d/*.conf";\n' + old);
+  written('include "r0.res";\ninclude "../drbd.conf";\n', 'drbd.d/all.conf');
+  written('resource r0 {\n    protocol C;\n    template-file "t.tmpl";\n}\n', 'drbd.d/r0.res');
+  written(old, 'drbd.d/t.tmpl');
+  const seen = await drbdadm('alpha', ['migrate', main]);
+  expect(seen).toMatchObject({ exit: 0, stdout: 'include "drbd.d/*.conf";\n' + fresh });
+  const notes = ['drbd.conf:3', 'drbd.d/r0.res:2', 'drbd.d/t.tmpl:2'].map(
+    (place) => `${directory}/${place}: 'protocol C;' is now 'net { protocol C; }'\n`,
+  );
+  expect(seen.stderr).toBe(notes.join(''));
+  expect(await drbdadm('alpha', ['migrate', '--write', main])).toEqual({ ...seen, stdout: '' });
+  const now = (name: string): string => fs.readFileSync(path.join(directory, name), 'latin1');
+  expect(now('drbd.conf')).toBe(seen.stdout);
+  expect(now('drbd.d/t.tmpl')).toBe(fresh);
+  expect(now('drbd.d/r0.res')).toContain('    net {\n        protocol C;\n    }\n');
+  expect(await drbdadm('alpha', ['migrate', '--write', main])).toEqual({ exit: 0, stdout: '', stderr: '' });
+});
+
+test('migrate --write changes nothing where one file is missing or broken', async () => {
+  const main = written('include "other.conf";\n' + old);
+  const missing = await drbdadm('alpha', ['migrate', '--write', main]);
+  expect(missing.exit).toBe(1);
+  expect(missing.stderr).toContain(`${main}:1: Can not open 'other.conf'\n`);
+  written('resource { ', 'other.conf');
+  const broken = await drbdadm('alpha', ['migrate', '--write', main]);
+  expect(broken.stderr).toContain('other.conf: not migrated, it has a syntax error in line 1');
+  expect(broken).toMatchObject({ exit: 1, stdout: '' });
+  expect(fs.readFileSync(main, 'latin1')).toBe('include "other.conf";\n' + old);
+});

@@ -31,7 +31,10 @@ export type Migration =
   /** A syntax error: nothing is changed. */
   | { readonly kind: 'broken'; readonly error: ErrorNode };
 
-const parsing = { isProxyOption: (name: string) => findOption('proxy_options', name) !== undefined };
+/** How files of old are parsed here. */
+export const migrationParsing = {
+  isProxyOption: (name: string) => findOption('proxy_options', name) !== undefined,
+};
 
 function closeOf(item: ResourceItem): Token | undefined {
   return 'close' in item ? item.close : undefined;
@@ -143,15 +146,15 @@ function noteOf(change: Change): MigrationNote {
  * with the statement they belong to. What DRBD 9 understands is left as it is.
  */
 export function migrateText(text: string): Migration {
-  const before = formatText(text, parsing);
+  const before = formatText(text, migrationParsing);
   if (before.kind === 'broken') return before;
   const source = new SourceText(text);
   const changes: Change[] = [];
-  for (const item of parseText(text, parsing).tree.items) {
+  for (const item of parseText(text, migrationParsing).tree.items) {
     if (item.kind === 'resource' || item.kind === 'common')
       new ResourceMigration(source, item, changes).run();
   }
-  const after = formatText(source.edited(), parsing);
+  const after = formatText(source.edited(), migrationParsing);
   if (after.kind === 'broken') return after;
   const notes = changes.map(noteOf).sort((a, b) => a.line - b.line);
   return { kind: 'migrated', text: after.text, notes };
