@@ -17,6 +17,7 @@ const usage = `usage: simulate [--seed N | --from N --seeds K] [--hosts H] [--st
   --first     end with the first run that fails
   --shrink    look for few steps that still fail
   --only LIST only these steps, as --shrink printed them
+  --help      this text
 `;
 
 function print(text: string): void {
@@ -134,9 +135,14 @@ function simulate(command: Command): boolean {
 }
 
 function main(): void {
+  const args = process.argv.slice(2);
+  if (args.includes('--help')) {
+    print(usage);
+    return;
+  }
   let command: Command;
   try {
-    command = readCommand(process.argv.slice(2));
+    command = readCommand(args);
   } catch (error) {
     print(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
     process.exitCode = 20;
