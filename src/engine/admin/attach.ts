@@ -6,6 +6,7 @@ import { type Superblock09 } from '../../metadata/superblock-09';
 import { DeviceFlag, PeerFlag, UUID_JUST_CREATED } from '../../metadata/superblock-flags';
 import { diskOptions } from '../apply-options';
 import { type BackingDevice } from '../data/backing-device';
+import { WhenDone } from '../data/meta-data-target';
 import { type AttachFailure } from '../data/open-backing';
 import { type Device, type Resource } from '../objects';
 import { QUORUM_OFF } from '../options';
@@ -54,16 +55,35 @@ function abandon(
   info: string | undefined,
   answer: Answer,
 ): void {
+  const done = (): void => {
+    device.attaching = false;
+    device.diskOptions = undefined;
+    answer(refuse(code, ...(info === undefined ? [] : [info])));
+  };
+  if (device.goingDiskless) return afterDisk(device, done);
   changeState(device.resource, { hard: true }, () => {
     device.next.disk = DiskState.Diskless;
   });
   for (const peerDevice of device.peerDevices) peerDevice.bitmapSlot = -1;
-  backing.close(() => {
-    device.attaching = false;
-    device.backing = undefined;
-    device.diskOptions = undefined;
-    answer(refuse(code, ...(info === undefined ? [] : [info])));
-  });
+  // The loss of a peer may be on its way to the meta-data.
+  backing.whenIdle(
+    new WhenDone(() =>
+      backing.close(() => {
+        device.backing = undefined;
+        done();
+      }),
+    ),
+  );
+}
+
+/** The meta-data could not be written either: the disk is let go already. */
+function afterDisk(device: Device, done: () => void): void {
+  const isGone = (): boolean => {
+    if (device.backing !== undefined) return false;
+    done();
+    return true;
+  };
+  if (!isGone()) whenStateChanges(device.resource, isGone);
 }
 
 function takeOver(device: Device, backing: BackingDevice, answer: Answer): void {
@@ -92,7 +112,8 @@ function takeOver(device: Device, backing: BackingDevice, answer: Answer): void 
   }
   const { dataActions } = resource.host;
   dataActions.loadBitmap(device, stored > 0 ? Math.min(stored, size) : size, (error) => {
-    if (error !== 0) return abandon(device, backing, ErrorCode.MetaIo, undefined, answer);
+    if (error !== 0 || device.goingDiskless)
+      return abandon(device, backing, ErrorCode.MetaIo, undefined, answer);
     growBitmap(device, backing, stored, size);
     setSize(device, size);
     afterRecovery(device, backing);
