@@ -128,14 +128,12 @@ export class ClusterNode implements NodeAddress {
    * going on between them.
    */
   seesInSync(peer: ClusterNode): boolean {
+    const wanted = peer.isDiskless ? DiskState.Diskless : DiskState.UpToDate;
+    return this.hasLinkTo(peer) && this.viewOf(peer)?.pdsk === wanted && this.isWhole;
+  }
+  hasLinkTo(peer: ClusterNode): boolean {
     const view = this.viewOf(peer);
-    return (
-      view !== undefined &&
-      view.cstate === ConnectionState.Connected &&
-      view.repl === ReplicationState.Established &&
-      view.pdsk === (peer.isDiskless ? DiskState.Diskless : DiskState.UpToDate) &&
-      this.isWhole
-    );
+    return view?.cstate === ConnectionState.Connected && view.repl === ReplicationState.Established;
   }
   seesUpToDate(peer: ClusterNode): boolean {
     return this.viewOf(peer)?.pdsk === DiskState.UpToDate;

@@ -1,4 +1,4 @@
-import { ConnectionState } from '../../control/contract/states';
+import { ConnectionState, DiskState } from '../../control/contract/states';
 import { DeviceFlag } from '../../metadata/superblock-flags';
 import { createMetadata, diskSizeFor } from '../metadata-tool';
 import { DiskPositions } from '../model/disk-positions';
@@ -123,9 +123,7 @@ export class Cluster {
     if (!seeEachOtherInSync(one, two)) return false;
     if (one.isPrimary || two.isPrimary) return true;
     if (!this.knowsItsPeers(one) || !this.knowsItsPeers(two)) return false;
-    return this.aliveNodes.every(
-      (node) => !node.isPrimary || (seeEachOtherInSync(node, one) && seeEachOtherInSync(node, two)),
-    );
+    return this.aliveNodes.every((node) => !node.isPrimary || (writesTo(node, one) && writesTo(node, two)));
   }
   private knowsItsPeers(node: ClusterNode): boolean {
     return this.peersOf(node).every(
@@ -182,3 +180,11 @@ export class Cluster {
 
 const seeEachOtherInSync = (one: ClusterNode, two: ClusterNode): boolean =>
   one.seesInSync(two) && two.seesInSync(one);
+/** With a disk of its own or without one (engine.md 10.3, 10.10). */
+const writesTo = (primary: ClusterNode, node: ClusterNode): boolean =>
+  seeEachOtherInSync(primary, node) ||
+  (primary.diskState === DiskState.Diskless &&
+    primary.hasLinkTo(node) &&
+    node.hasLinkTo(primary) &&
+    primary.seesUpToDate(node) &&
+    node.diskIsUpToDate);
