@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { runBundled } from './run-bundled';
 
-const simulate = (hosts: number, seed: number): string =>
+const simulate = (hosts: number, seed: number, mix = 'basic'): string =>
   runBundled(join(__dirname, '../../src/simulation/main.ts'), [
     '--hosts',
     String(hosts),
     '--mix',
-    'basic',
+    mix,
     '--seed',
     String(seed),
   ]);
@@ -69,4 +69,13 @@ const foundWithFive: readonly (readonly [seed: number, bug: string])[] = [
 ];
 test.each(foundWithFive)('five hosts, seed %i: %s', (seed) => {
   expect(failuresIn(simulate(5, seed))).toEqual([]);
+});
+
+/** Seeds of the full mix that found a bug of the engine, and what it was. */
+const foundByFullMix: readonly (readonly [hosts: number, seed: number, bug: string])[] = [
+  [3, 502437, 'a host that became target by attaching sent no bitmap to a peer that waited for one'],
+  [4, 502352, 'the same'],
+];
+test.each(foundByFullMix)('full mix, %i hosts, seed %i: %s', (hosts, seed) => {
+  expect(failuresIn(simulate(hosts, seed, 'full'))).toEqual([]);
 });

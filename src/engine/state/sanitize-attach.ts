@@ -24,7 +24,7 @@ export function settleAttachNegotiation(node: OpenDeviceChange, notes: Transacti
   for (const peer of node.peers) {
     const result = resultOf(peer);
     if (result === undefined || peer.new.repl === ReplicationState.Off) continue;
-    applyResult(peer, result, node.new.disk);
+    applyResult(peer, result);
   }
 }
 
@@ -45,17 +45,10 @@ export function diskStateWithoutPartner(node: OpenDeviceChange): DiskState {
   return holdsOlderData(node, 'new') ? DiskState.Detaching : diskStateFromMetadata(node, 'new');
 }
 
-function applyResult(
-  peer: OpenPeerDeviceChange,
-  result: ReplicationState | 'no-result',
-  disk: DiskState,
-): void {
-  if (result === 'no-result') {
-    peer.new.repl = ReplicationState.Established;
-  } else if (result === ReplicationState.WFBitMapS && disk === DiskState.Inconsistent) {
-    peer.new.repl = ReplicationState.PausedSyncS;
-    peer.new.resyncSuspOtherConnection = true;
-  } else {
-    peer.new.repl = result;
-  }
+/**
+ * A future source whose own disk becomes Inconsistent exchanges bitmaps first: S13 pauses it when it enters the resync.
+ * Paused at once, as the kernel module has it, it would leave the peer waiting in WFBitMapT for ever.
+ */
+function applyResult(peer: OpenPeerDeviceChange, result: ReplicationState | 'no-result'): void {
+  peer.new.repl = result === 'no-result' ? ReplicationState.Established : result;
 }

@@ -15,7 +15,8 @@ import {
 } from './world';
 
 const { Connected, Connecting, NetworkFailure } = ConnectionState;
-const { Established, Off, WFBitMapT, SyncTarget, SyncSource, PausedSyncT, PausedSyncS } = ReplicationState;
+const { Established, Off, WFBitMapS, WFBitMapT, SyncTarget, SyncSource, PausedSyncT, PausedSyncS } =
+  ReplicationState;
 
 /** Three nodes; peers bob (1) and carol (2) UpToDate and established. */
 function three(world: World, own: DiskState = DiskState.UpToDate, shape: Shape = {}): Resource {
@@ -231,6 +232,24 @@ describe('sanitize', () => {
     changeState(resource, { forceRecalc: true }, () => undefined);
     expect(device.now.disk).toBe(DiskState.Inconsistent);
     expect(peerDeviceNamed(resource, 'carol').now.repl).toBe(WFBitMapT);
+  });
+
+  test('who becomes target by attaching still sends its bitmap to a peer that waits for it', () => {
+    const world = new World();
+    const resource = three(world, DiskState.Attaching);
+    const device = firstDevice(resource);
+    changeState(resource, { tag: 'attach' }, () => {
+      device.next.disk = DiskState.Negotiating;
+    });
+    peerDeviceNamed(resource, 'bob').negotiationResult = WFBitMapS;
+    peerDeviceNamed(resource, 'carol').negotiationResult = WFBitMapT;
+    changeState(resource, { forceRecalc: true }, () => undefined);
+    expect(device.now.disk).toBe(DiskState.Inconsistent);
+    expect(peerDeviceNamed(resource, 'bob').now.repl).toBe(WFBitMapS);
+    changeState(resource, { hard: true, tag: 'receive-bitmap' }, () => {
+      peerDeviceNamed(resource, 'bob').next.repl = SyncSource;
+    });
+    expect(peerDeviceNamed(resource, 'bob').now.repl).toBe(PausedSyncS);
   });
 
   test('an attach that every peer refuses detaches again', () => {
