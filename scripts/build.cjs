@@ -24,6 +24,7 @@ const programs = {
   'drbdadm-more': 'src/drbdadm/more-commands.ts',
   'drbdadm-tools': 'src/drbdadm/in-process-tools.ts',
   'drbdadm-programs': 'src/drbdadm/other-programs.ts',
+  'drbdadm-picture': 'src/drbdadm/graph/svg-picture.ts',
   'drbdadm-snapshot': 'src/drbdadm/main.ts',
   drbdsetup: 'src/drbdsetup/main.ts',
   drbdmeta: 'src/drbdmeta/main.ts',
@@ -77,13 +78,14 @@ const parts = new Map([
   ['./more-commands', './drbdadm-more.cjs'],
   ['./in-process-tools', './drbdadm-tools.cjs'],
   ['./other-programs', './drbdadm-programs.cjs'],
+  ['./svg-picture', './drbdadm-picture.cjs'],
 ]);
 /** All but the configuration are loaded late in a start-up snapshot, too. */
 const separate = (program) => ({
   name: 'separate',
   setup({ onResolve }) {
     onResolve(
-      { filter: /^\.\.?\/(config\/load-config|more-commands|in-process-tools|other-programs)$/ },
+      { filter: /^\.\.?\/(config\/load-config|more-commands|in-process-tools|other-programs|svg-picture)$/ },
       ({ path: name, kind }) =>
         kind === 'require-call' && !(program === 'drbdadm-snapshot' && name.includes('config'))
           ? { path: parts.get(name), external: true }

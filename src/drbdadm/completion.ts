@@ -65,16 +65,16 @@ interface ListedValues {
   readonly required: boolean;
 }
 
-/** Values of options that have a list of them, by name with dashes. */
+/** Values of options that have a list of them, by the shells' pattern for command and option. */
 function optionValues(): ReadonlyMap<string, ListedValues> {
   const found = new Map<string, ListedValues>();
   for (const option of allBackEndOptions()) {
     const values = valuesOf(option);
-    if (values.length > 0) found.set(`--${option.name}`, { values, required: !option.argumentOptional });
+    if (values.length > 0) found.set(`*' --${option.name}'`, { values, required: !option.argumentOptional });
   }
-  for (const { options } of own)
+  for (const { name: command, options } of own)
     for (const [name, values] of Object.entries(options))
-      if (values !== 'alone') found.set(`--${name}`, { values, required: true });
+      if (values !== 'alone') found.set(`'${command} --${name}'`, { values, required: true });
   return found;
 }
 
@@ -164,6 +164,8 @@ _drbdadm() {
     case "$option" in
         ${[...fileLetters, ...fileOptions.map((name) => `--${name}`)].join('|')})
             COMPREPLY=($(compgen -f -- "$cur")); compopt -o filenames 2>/dev/null; return ;;
+    esac
+    case "$command $option" in
 ${values}    esac
     if [[ -n $values ]]; then COMPREPLY=($(compgen -W "$values" -- "$cur")); return; fi
     if [[ $cur == -* ]]; then
@@ -200,7 +202,7 @@ function zshScript(): string {
     '        ',
   );
   const values = branches(
-    [...optionValues()].map(([name, { values: list }]) => [`${name}=*`, list]),
+    [...optionValues()].map(([name, { values: list }]) => [`${name}'='*`, list]),
     (items) => `values=(${items.join(' ')})`,
     '        ',
   );
@@ -225,6 +227,8 @@ _drbdadm() {
     esac
     case "$cur" in
         ${fileOptions.map((name) => `--${name}=*`).join('|')}) compset -P 1 '*='; _files; return ;;
+    esac
+    case "$command $cur" in
 ${values}    esac
     if ((\${#values})); then
         compset -P 1 '*='

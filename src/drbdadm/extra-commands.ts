@@ -48,9 +48,9 @@ export const extraCommands = [
   },
   {
     name: 'graph',
-    usage: '[RESOURCE...]',
-    summary: 'draw hosts, disks, devices and connections as a Mermaid diagram',
-    options: {},
+    usage: '[RESOURCE...] [--format mermaid|svg]',
+    summary: 'draw hosts, disks, devices and connections, for Mermaid or as a picture',
+    options: { format: ['mermaid', 'svg'] },
     words: 'resources',
   },
   {

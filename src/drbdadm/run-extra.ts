@@ -4,7 +4,9 @@ import { checkExitCode, type CheckFormat, checkReport } from './check-command';
 import { configuration } from './configuration';
 import { explainResource } from './explain-command';
 import { type ExtraCommandLine, optionProblem, optionValue, plainWords } from './extra-commands';
-import { mermaidGraph } from './mermaid-graph';
+import { buildDiagram } from './graph/build-diagram';
+import { loadPicture } from './graph/load-picture';
+import { mermaidText } from './graph/mermaid-text';
 import { extraHelp } from './more-help';
 import { type Plan } from './plan';
 import { reviewConfiguration } from './review';
@@ -81,18 +83,20 @@ function explain(extra: ExtraCommandLine, io: ExtraIo, services: ExtraServices):
   return 0;
 }
 
-function graph(extra: ExtraCommandLine, io: ExtraIo, services: ExtraServices): number {
+async function graph(extra: ExtraCommandLine, io: ExtraIo, services: ExtraServices): Promise<number> {
   const loaded = load(extra, services, false);
   for (const diagnostic of loaded.diagnostics) io.stderr(`${diagnostic.text}\n`);
   if (loaded.exitCode !== undefined || !loaded.config.valid) return loaded.exitCode ?? 10;
-  const names = plainWords(extra.after, []);
+  const names = plainWords(extra.after, ['--format']);
   const unknown = names.find((name) => !loaded.config.resources.some((resource) => resource.name === name));
   if (unknown !== undefined) {
     io.stderr(`'${unknown}' not defined in your config.\n`);
     return 1;
   }
   const wanted = loaded.config.resources.filter(({ name }) => names.length === 0 || names.includes(name));
-  io.stdout(mermaidGraph(wanted));
+  const diagram = buildDiagram(wanted);
+  if (optionValue(extra.after, 'format') === 'svg') io.stdout(await loadPicture().svgPicture(diagram));
+  else io.stdout(mermaidText(diagram));
   return 0;
 }
 

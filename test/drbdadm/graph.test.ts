@@ -75,3 +75,20 @@ test('names cannot break out of their label', async () => {
   expect(stdout).not.toMatch(/[<`&%](?!br\/>|-->)/);
   expect(stdout).toContain('["#34;]#59; click x#34;n#96;#35;#60;script#62;#38;#37;<br/>node-id 0');
 });
+
+test('--format svg is a picture of the same', async () => {
+  const file = path.join(directory, 'drbd.conf');
+  fs.writeFileSync(file, lower.replace('resource r0', 'resource "r&0<\u00e9\\\\"'));
+  const answer = await drbdadm('alpha', ['-c', file, 'graph', '--format', 'svg']);
+  expect(answer).toMatchObject({ exit: 0, stderr: '' });
+  const texts = [...answer.stdout.matchAll(/<text [^>]*>([^<]*)<\/text>/g)].map(([, text]) => text);
+  expect(answer.stdout).toMatch(/^<\?xml [^]*<svg [^]*<\/svg>\n$/);
+  expect(texts).toEqual(
+    expect.arrayContaining(['alpha', 'beta', 'node&#45;id 0', '/dev/vg/r0', 'diskless', 'protocol A']),
+  );
+  expect(texts).toContain('r&amp;0&lt;\xc3\xa9\\');
+  expect(await drbdadm('alpha', ['-c', file, 'graph', '--format=png'])).toMatchObject({
+    exit: 1,
+    stdout: '',
+  });
+});

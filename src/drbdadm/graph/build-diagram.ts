@@ -1,4 +1,4 @@
-/** `graph`: hosts, disks, devices and connections as a Mermaid flow chart. */
+/** `graph`: hosts, disks, devices and connections of a configuration. */
 import {
   type Address,
   type Connection,
@@ -7,15 +7,17 @@ import {
   type PathEnd,
   type Resource,
   type Volume,
-} from '../config/model';
+} from '../../config/model';
+import {
+  type Diagram,
+  type DiagramEdge,
+  type DiagramGroup,
+  type DiagramLink,
+  type DiagramNode,
+} from './diagram';
 
-/** Text inside the quotes of a Mermaid label. Names may hold anything, even Mermaid's own syntax. */
-function label(text: string): string {
-  return text.replace(/[^\w ./:=(),@+[\]\x80-\xff-]/g, (character) => `#${character.charCodeAt(0)};`);
-}
-
-function lines(...parts: readonly (string | undefined)[]): string {
-  return parts.flatMap((part) => (part === undefined ? [] : [label(part)])).join('<br/>');
+function present(...lines: readonly (string | undefined)[]): readonly string[] {
+  return lines.filter((line) => line !== undefined);
 }
 
 function addressText(address: Address): string {
@@ -27,15 +29,15 @@ function addressText(address: Address): string {
 interface Box {
   readonly names: readonly string[];
   readonly title: string;
-  readonly rows: string[];
+  readonly rows: (DiagramNode | DiagramLink)[];
 }
 
 /** Gives every host of the cluster one box, and every stacked section one of its own. */
 class HostBoxes {
   private readonly boxes: Box[] = [];
 
-  /** The lines in the box of a host. */
-  rowsOf(host: Host): string[] {
+  /** What is in the box of a host. */
+  rowsOf(host: Host): Box['rows'] {
     const stacked = host.kind === 'stacked';
     const names = stacked ? [` ${host.lowerName ?? ''}`] : host.names.map((name) => name.toLowerCase());
     let box = this.boxes.find((candidate) => names.some((name) => candidate.names.includes(name)));
@@ -47,18 +49,14 @@ class HostBoxes {
     return box.rows;
   }
 
-  text(): readonly string[] {
-    return this.boxes.flatMap(({ title, rows }, index) => [
-      `    subgraph host${index}["${label(title)}"]`,
-      ...rows.map((row) => `        ${row}`),
-      '    end',
-    ]);
+  groups(): readonly DiagramGroup[] {
+    return this.boxes;
   }
 }
 
 class Graph {
   private readonly hosts = new HostBoxes();
-  private readonly edges: string[] = [];
+  private readonly edges: DiagramEdge[] = [];
   private readonly ids = new Map<Host, string>();
   private readonly devices = new Map<Volume, string>();
 
@@ -69,30 +67,27 @@ class Graph {
     const rows = this.hosts.rowsOf(host);
     const node = host.nodeId === undefined ? undefined : `node-id ${host.nodeId}`;
     const address = host.address === undefined ? undefined : addressText(host.address);
-    rows.push(`${id}(["${lines(resource.name, node, address)}"])`);
+    rows.push({ id, shape: 'round', lines: present(resource.name, node, address) });
     for (const volume of host.volumes) this.addVolume(host, volume, id, rows);
   }
 
-  private addVolume(host: Host, volume: Volume, owner: string, rows: string[]): void {
+  private addVolume(host: Host, volume: Volume, owner: string, rows: Box['rows']): void {
     const device = `${owner}v${volume.vnr}`;
     this.devices.set(volume, device);
-    rows.push(
-      `${device}["${lines(`volume ${volume.vnr}`, volume.deviceName ?? `minor ${volume.minor ?? ''}`)}"]`,
-    );
-    rows.push(`${owner} --- ${device}`);
+    const name = volume.deviceName ?? `minor ${volume.minor ?? ''}`;
+    rows.push({ id: device, shape: 'box', lines: [`volume ${volume.vnr}`, name] });
+    rows.push({ from: owner, to: device, dotted: false });
     const below = (host.lower?.hosts ?? [])
       .flatMap((lower) => lower.volumes.filter(({ vnr }) => vnr === volume.vnr))
       .flatMap((lower) => this.devices.get(lower) ?? []);
     if (below.length > 0) {
-      this.edges.push(...below.map((lower) => `    ${device} --- ${lower}`));
-    } else if (volume.disk === undefined || volume.disk === 'none') {
-      rows.push(`${device} -.- ${device}d["diskless"]`);
-    } else {
-      const external = volume.metaDisk !== undefined && volume.metaDisk !== 'internal';
-      const index = volume.metaIndex === 'flexible' ? '' : ` [${volume.metaIndex ?? ''}]`;
-      const meta = external ? `meta-data on ${volume.metaDisk ?? ''}${index}` : undefined;
-      rows.push(`${device} --- ${device}d[("${lines(volume.disk, meta)}")]`);
+      this.edges.push(...below.map((lower) => ({ from: device, to: lower, connection: undefined })));
+      return;
     }
+    const dotted = volume.disk === undefined || volume.disk === 'none';
+    const lines = dotted ? ['diskless'] : present(volume.disk, metaDiskText(volume));
+    rows.push({ id: `${device}d`, shape: dotted ? 'none' : 'disk', lines });
+    rows.push({ from: device, to: `${device}d`, dotted });
   }
 
   addConnection(connection: Connection): void {
@@ -101,13 +96,18 @@ class Graph {
     const to = second?.host === undefined ? undefined : this.ids.get(second.host);
     if (from === undefined || to === undefined) return;
     const protocol = connection.netOptions.find(({ name }) => name === 'protocol')?.value ?? 'C';
-    const text = lines(`protocol ${protocol}`, ...connection.paths.map(pathText));
-    this.edges.push(`    ${from} <-->|"${text}"| ${to}`);
+    this.edges.push({ from, to, connection: [`protocol ${protocol}`, ...connection.paths.map(pathText)] });
   }
 
-  text(): string {
-    return `${['flowchart LR', ...this.hosts.text(), ...this.edges].join('\n')}\n`;
+  diagram(): Diagram {
+    return { groups: this.hosts.groups(), edges: this.edges };
   }
+}
+
+function metaDiskText(volume: Volume): string | undefined {
+  if (volume.metaDisk === undefined || volume.metaDisk === 'internal') return undefined;
+  const index = volume.metaIndex === 'flexible' ? '' : ` [${volume.metaIndex ?? ''}]`;
+  return `meta-data on ${volume.metaDisk}${index}`;
 }
 
 function endText(end: PathEnd | undefined): string {
@@ -122,7 +122,7 @@ function pathText(path: Path): string {
 }
 
 /** The diagram of these resources; a stacked one stands on the devices of the lower one if that is drawn, too. */
-export function mermaidGraph(resources: readonly Resource[]): string {
+export function buildDiagram(resources: readonly Resource[]): Diagram {
   const graph = new Graph();
   const isStacked = (resource: Resource): boolean => resource.hosts.some((host) => host.kind === 'stacked');
   const ordered = [...resources.filter((each) => !isStacked(each)), ...resources.filter(isStacked)];
@@ -130,5 +130,5 @@ export function mermaidGraph(resources: readonly Resource[]): string {
     for (const host of resource.hosts) graph.addHost(resource, host);
     for (const connection of resource.connections) graph.addConnection(connection);
   }
-  return graph.text();
+  return graph.diagram();
 }
