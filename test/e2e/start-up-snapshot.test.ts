@@ -131,16 +131,89 @@ test('a snapshot that may not fit is left alone, and made again', async () => {
     ['half a state', (good) => fs.writeFileSync(state, good.slice(0, 3).join('\n'))],
     ['another blob', (_, blob) => fs.appendFileSync(blob, 'x')],
     ['no blob', (_, blob) => fs.rmSync(blob)],
+    ['no time of Node', (_, blob) => fs.rmSync(`${blob}.0`)],
+    ['Node at another time', (_, blob) => fs.utimesSync(`${blob}.0`, 1, 1)],
+    ['the bundle at another time', (_, blob) => fs.utimesSync(`${blob}.1`, 1, 1)],
+    ['another inode', (good) => fs.writeFileSync(state, good.with(3, '1 1').join('\n'))],
     ['no Node', (good) => fs.writeFileSync(state, good.join('\n').replaceAll(process.execPath, '/n/node'))],
   ];
   for (const [what, how] of spoil) {
     const good = fs.readFileSync(state, 'latin1').split('\n');
-    how(good, good[3] ?? '');
+    how(good, good[6] ?? '');
     expect([what, run(shown)]).toMatchObject([what, { status: 0, stdout: 'r0\nr1\n', plain: true }]);
     for (let i = 0; i < 300 && run(shown).plain; i++) await pause(100);
     expect([what, run(shown)]).toMatchObject([what, { stdout: 'r0\nr1\n', plain: false }]);
     await awaitBuild();
   }
+});
+
+test('a kernel that shows no inodes is asked by stat', async () => {
+  await withSnapshot();
+  const state = inCache('drbdadm.state');
+  const lines = fs.readFileSync(state, 'latin1').split('\n');
+  fs.writeFileSync(state, lines.with(3, 'stat').join('\n'));
+  expect(run(shown)).toMatchObject({ status: 0, stdout: 'r0\nr1\n', plain: false });
+  fs.writeFileSync(state, lines.with(3, 'stat').with(4, '1:2').join('\n'));
+  expect(run(shown)).toMatchObject({ status: 0, stdout: 'r0\nr1\n', plain: true });
+  await pause(200);
+  await awaitBuild();
+});
+
+/** Changes a file and keeps all that a shell can see of it. */
+function changeUnseen(file: string, text: string): void {
+  const { atime } = fs.statSync(file);
+  const mark = path.join(folder, 'time');
+  spawnSync('touch', ['-r', file, mark]);
+  fs.appendFileSync(file, text);
+  spawnSync('touch', ['-m', '-r', mark, file]);
+  expect(fs.statSync(file).atime).toEqual(atime);
+}
+
+test('what the launcher cannot see the program finds out, and starts again without', async () => {
+  const copy = path.join(folder, 'tree');
+  fs.cpSync(path.join(root, 'bin'), path.join(copy, 'bin'), { recursive: true });
+  fs.mkdirSync(path.join(copy, 'dist'));
+  for (const name of fs.readdirSync(path.join(root, 'dist')))
+    if (/^drbdadm.*\.cjs$/.test(name))
+      fs.copyFileSync(path.join(root, 'dist', name), path.join(copy, 'dist', name));
+  fs.cpSync(path.join(root, 'fixtures/config'), path.join(copy, 'fixtures/config'), { recursive: true });
+  const node = path.join(folder, 'bin/real-node');
+  fs.copyFileSync(process.execPath, node);
+  fs.writeFileSync(path.join(folder, 'bin/node'), `#!/bin/sh\necho "$*" >>${log}\nexec ${node} "$@"\n`);
+  const program = path.join(copy, 'bin/drbdadm');
+  const fast = async (): Promise<void> => {
+    expect(run(shown, {}, program)).toMatchObject({ status: 0, stdout: 'r0\nr1\n', plain: true });
+    await awaitBuild();
+    expect(run(shown, {}, program)).toMatchObject({ status: 0, stdout: 'r0\nr1\n', plain: false });
+  };
+  await fast();
+  changeUnseen(path.join(copy, 'dist/drbdadm.cjs'), '\n');
+  expect(run(shown, {}, program)).toMatchObject({ status: 0, stdout: 'r0\nr1\n', plain: true });
+  expect(fs.existsSync(inCache('drbdadm.state'))).toBe(false);
+  await fast();
+  changeUnseen(node, '\n');
+  expect(run(['-c', '/none', 'dump'], {}, program)).toMatchObject({ status: 20, stdout: '', plain: true });
+  await fast();
+  // Another Node at the same place with the same time: this the launcher sees.
+  fs.renameSync(node, `${node}.old`);
+  spawnSync('cp', ['-p', `${node}.old`, node]);
+  await fast();
+});
+
+test("a snapshot is slimmer than Node makes it, has a seed of its own, and commands find Node's modules", async () => {
+  await withSnapshot();
+  const lines = fs.readFileSync(inCache('drbdadm.state'), 'latin1').split('\n');
+  const blob = fs.readFileSync(lines[6] ?? '');
+  expect(lines[5]).toBe('--no-rehash-snapshot');
+  expect(blob.length).toBeLessThan(4_000_000);
+  // The hash of a word lies before its length.
+  const word = 'sh-resources';
+  const hash = (bytes: Buffer): number =>
+    bytes.readUInt32LE(bytes.indexOf(`\x0c\0\0\0${word}`, 0, 'latin1') - 4);
+  fs.rmSync(inCache('drbdadm.state'));
+  await withSnapshot();
+  const next = fs.readFileSync(inCache('drbdadm.state'), 'latin1').split('\n')[6] ?? '';
+  expect(hash(fs.readFileSync(next))).not.toBe(hash(blob));
 });
 
 test('options of Node in the environment, another user and missing places mean no snapshot', async () => {
