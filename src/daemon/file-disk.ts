@@ -26,6 +26,10 @@ const POOLED_READS = 256;
 /** File systems in memory (statfs(2)): a flush has nothing to wait for, and the thread pool would take 20 times as long. */
 const MEMORY_FILE_SYSTEMS: readonly number[] = [0x01021994, 0x858458f6];
 
+/** Taken from the module once: a bundle looks up what is imported with every use. */
+const files = fs;
+const clock = performance;
+
 let zeros: Uint8Array | undefined;
 
 /** A block device is not where its node is: /dev is a file system in memory, too. */
@@ -183,11 +187,11 @@ export class FileDisk implements Disk, RoundEnd {
       this.readPooled(job, 0);
       return;
     }
-    const began = performance.now();
+    const began = clock.now();
     let error: ErrnoCode = 0;
     try {
       for (let done = 0; done < job.bytes.length;) {
-        const got = fs.readSync(this.file.fd, job.bytes, done, job.bytes.length - done, job.offset + done);
+        const got = files.readSync(this.file.fd, job.bytes, done, job.bytes.length - done, job.offset + done);
         // Shorter than it was when it was opened.
         if (got === 0) throw Object.assign(new Error('short read'), { errno: -Errno.EIO });
         done += got;
@@ -195,7 +199,7 @@ export class FileDisk implements Disk, RoundEnd {
     } catch (failure) {
       error = errnoOf(failure);
     }
-    if (performance.now() - began > SLOW_READ + job.bytes.length / 1e6) this.pooledReads = POOLED_READS;
+    if (clock.now() - began > SLOW_READ + job.bytes.length / 1e6) this.pooledReads = POOLED_READS;
     this.finish(job, error);
   }
   private readPooled(job: Job, done: number): void {
@@ -228,7 +232,7 @@ export class FileDisk implements Disk, RoundEnd {
   private writeAll(bytes: Uint8Array, length: number, offset: number): ErrnoCode {
     try {
       for (let done = 0; done < length;) {
-        const put = fs.writeSync(this.file.fd, bytes, done, length - done, offset + done);
+        const put = files.writeSync(this.file.fd, bytes, done, length - done, offset + done);
         if (put === 0) return Errno.EIO;
         done += put;
       }

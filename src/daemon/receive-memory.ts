@@ -9,6 +9,8 @@ import { type ReceiveWindow } from '../engine/ports';
 const SMALL = 64 * 1024;
 /** Two packets or requests of 1 MiB with their headers, so that hardly anything is to be moved. */
 const LARGE = 2 * 1024 * 1024 + 8192;
+/** While packets are small, a slab is left after so many bytes: two that take turns stay in the processor's cache. */
+export const SLAB_TURN = 256 * 1024;
 /** Free slabs that are kept. */
 const MOST_SPARE = 6;
 
@@ -38,8 +40,7 @@ export class SlabPool {
     return slab;
   }
   /** The slab that `bytes` is a view of has one user more; undefined if it is none of ours. */
-  hold(bytes: Uint8Array): Slab | undefined {
-    const { buffer } = bytes;
+  hold({ buffer }: { readonly buffer: ArrayBufferLike }): Slab | undefined {
     if (this.last?.bytes.buffer !== buffer) this.last = this.used.get(buffer);
     const slab = this.last;
     if (slab !== undefined) slab.users++;
@@ -105,6 +106,8 @@ export class ReceiveMemory {
     }
     const least = Math.max(missing, SMALL / 2);
     if (this.slab.bytes.length - this.at < least) this.move(window, kept, kept + least);
+    else if (this.at >= SLAB_TURN && kept + missing <= SMALL / 2 && this.slab.users > 1)
+      this.move(window, kept, kept + least);
   }
   private move(window: ReceiveWindow, kept: number, size: number): void {
     const { slab, at } = this;

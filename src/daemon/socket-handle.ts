@@ -54,6 +54,9 @@ export function descriptorOf(socket: net.Socket | net.Server): number {
   return typeof fd === 'number' ? fd : -1;
 }
 
+/** Taken from the module once: a bundle looks up what is imported with every use. */
+const files = fs;
+
 /** Gives the kernel what it takes at once; returns how many bytes that were. Errors are left to the stream to find. */
 export function writeNow(fd: number, pieces: readonly Uint8Array[]): number {
   const limit = Error.stackTraceLimit;
@@ -61,7 +64,9 @@ export function writeNow(fd: number, pieces: readonly Uint8Array[]): number {
   Error.stackTraceLimit = 0;
   try {
     const [only] = pieces;
-    return only !== undefined && pieces.length === 1 ? fs.writeSync(fd, only) : fs.writevSync(fd, pieces);
+    return only !== undefined && pieces.length === 1
+      ? files.writeSync(fd, only)
+      : files.writevSync(fd, pieces);
   } catch {
     return 0;
   } finally {

@@ -70,6 +70,15 @@ export function readBarrier(view: DataView, at: number): number {
   return view.getUint32(at);
 }
 
+/** P_PEER_ACK: nodes 0 to 31, a signed mask. */
+export function readAckMask(view: DataView, at: number): number {
+  return view.getInt32(at + 4);
+}
+/** P_PEER_ACK: the last write that it is about. */
+export function readAckedDagtag(view: DataView, at: number): number {
+  return readCount(view, at + 8);
+}
+
 /** P_BARRIER_ACK: writes in the epoch. */
 export function readSetSize(view: DataView, at: number): number {
   return view.getUint32(at + 4);

@@ -5,8 +5,11 @@
  */
 import fs from 'node:fs';
 import net from 'node:net';
-import { type Slab, slabPool as slabs } from '../receive-memory';
+import { type Slab, SLAB_TURN, slabPool as slabs } from '../receive-memory';
 import { REQUEST_BUFFER } from './fuse-codec';
+
+/** Taken from the module once: a bundle looks up what is imported with every use. */
+const files = fs;
 
 /** Requests read in one go before others get their turn. */
 const BURST = 16;
@@ -87,7 +90,7 @@ export class FuseChannel {
   private makeRoom(): void {
     const { slab } = this;
     if (slab.users === 1) this.at = 0;
-    else if (slab.bytes.length - this.at < REQUEST_BUFFER) {
+    else if (this.at >= SLAB_TURN || slab.bytes.length - this.at < REQUEST_BUFFER) {
       slabs.release(slab);
       this.slab = slabs.take(REQUEST_BUFFER);
       this.at = 0;
@@ -122,7 +125,7 @@ export class FuseChannel {
   /** 0 if nothing is there. */
   private readNow(): number {
     try {
-      return fs.readSync(this.fd, this.slab.bytes, this.at, REQUEST_BUFFER, null);
+      return files.readSync(this.fd, this.slab.bytes, this.at, REQUEST_BUFFER, null);
     } catch {
       // EAGAIN; whatever else it is, the event loop will find it too.
       return 0;
@@ -137,7 +140,7 @@ export class FuseChannel {
   write(pieces: readonly Uint8Array[]): boolean {
     if (this.over) return false;
     try {
-      fs.writevSync(this.fd, pieces);
+      files.writevSync(this.fd, pieces);
       return true;
     } catch {
       // ENOENT: the request was given up meanwhile. ENODEV: unmounted.
@@ -147,7 +150,7 @@ export class FuseChannel {
   writeOne(message: Uint8Array): boolean {
     if (this.over) return false;
     try {
-      fs.writeSync(this.fd, message);
+      files.writeSync(this.fd, message);
       return true;
     } catch {
       // As above.

@@ -5,14 +5,18 @@ import { type ReceiveWindow } from '../../engine/ports';
 const EMPTY = new Uint8Array(0);
 
 export class ByteReader implements ReceiveWindow {
-  private current: Uint8Array = EMPTY;
+  /** All of the memory that holds the first unread bytes, which are those from `at` to `end`. */
+  private whole: Uint8Array = EMPTY;
+  /** Its buffer: asking an array for that is a call of its own. */
+  private memory: ArrayBufferLike = EMPTY.buffer;
   private at = 0;
+  private end = 0;
   private rest: Uint8Array[] = [];
   private restBytes = 0;
   private wanted = 0;
 
   get available(): number {
-    return this.current.length - this.at + this.restBytes;
+    return this.end - this.at + this.restBytes;
   }
   // --- ReceiveWindow
   get kept(): number {
@@ -22,77 +26,91 @@ export class ByteReader implements ReceiveWindow {
     return Math.max(0, this.wanted - this.available);
   }
   moveTo(bytes: Uint8Array): void {
-    this.current = bytes;
-    this.at = 0;
+    this.adopt(bytes);
     this.rest = [];
     this.restBytes = 0;
+  }
+  private adopt(chunk: Uint8Array): void {
+    const { buffer } = chunk;
+    if (buffer !== this.memory) {
+      this.memory = buffer;
+      this.whole = new Uint8Array(buffer);
+    }
+    this.at = chunk.byteOffset;
+    this.end = this.at + chunk.length;
   }
 
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
-    const { current, rest } = this;
-    const end = current.byteOffset + current.length;
-    if (rest.length === 0 && chunk.buffer === current.buffer && chunk.byteOffset === end) {
-      this.current = new Uint8Array(chunk.buffer, current.byteOffset, current.length + chunk.length);
-    } else if (this.at === this.current.length) {
-      this.current = chunk;
-      this.at = 0;
-    } else {
-      this.rest.push(chunk);
-      this.restBytes += chunk.length;
-    }
+    if (this.rest.length > 0) this.keep(chunk);
+    else if (chunk.byteOffset === this.end && chunk.buffer === this.memory) this.end += chunk.length;
+    else if (this.at === this.end) this.adopt(chunk);
+    else this.keep(chunk);
+  }
+  private keep(chunk: Uint8Array): void {
+    this.rest.push(chunk);
+    this.restBytes += chunk.length;
   }
   /** The next `length` bytes without taking them, or undefined if there are not that many. */
   peek(length: number): Uint8Array | undefined {
-    if (!this.gather(length)) return undefined;
-    const { current, at } = this;
-    return new Uint8Array(current.buffer, current.byteOffset + at, length);
+    return this.gather(length) ? new Uint8Array(this.memory, this.at, length) : undefined;
   }
   /** Puts the next `length` bytes at `position` of `bytes`; false if there are not that many. */
   gather(length: number): boolean {
     this.wanted = length;
+    if (this.end - this.at >= length) return true;
     if (this.available < length) return false;
-    if (this.current.length - this.at < length) this.join(length);
+    this.join(length);
     return true;
   }
   get bytes(): Uint8Array {
-    return this.current;
+    return this.whole;
   }
   get position(): number {
     return this.at;
   }
+  /** What the frame that was taken last is a view of. */
+  get buffer(): ArrayBufferLike {
+    return this.memory;
+  }
   /** Takes the next `length` bytes, or undefined if there are not that many. */
   take(length: number): Uint8Array | undefined {
     const bytes = this.peek(length);
-    if (bytes === undefined) return undefined;
-    this.advance(length);
+    if (bytes !== undefined) this.at += length;
     return bytes;
   }
   /** Drops up to `length` bytes; returns how many. */
   skip(length: number): number {
-    let left = Math.min(length, this.available);
-    const skipped = left;
+    if (this.end - this.at >= length) {
+      this.at += length;
+      return length;
+    }
+    const skipped = Math.min(length, this.available);
+    let left = skipped - (this.end - this.at);
+    this.at = this.end;
     while (left > 0) {
-      const step = Math.min(left, this.current.length - this.at);
-      this.advance(step);
+      this.next();
+      const step = Math.min(left, this.end - this.at);
+      this.at += step;
       left -= step;
     }
     return skipped;
   }
-  private advance(length: number): void {
-    this.at += length;
-    if (this.at < this.current.length) return;
-    const next = this.rest.shift();
-    this.current = next ?? EMPTY;
-    this.restBytes -= next?.length ?? 0;
-    this.at = 0;
+  /** Goes on to the next chunk; this one is used up. */
+  private next(): void {
+    const chunk = this.rest.shift() ?? EMPTY;
+    this.restBytes -= chunk.length;
+    this.adopt(chunk);
   }
   /** Makes the first `length` bytes contiguous. */
   private join(length: number): void {
+    if (this.at === this.end) {
+      this.next();
+      if (this.end - this.at >= length) return;
+    }
     const joined = new Uint8Array(length);
-    const first = this.current.subarray(this.at);
-    joined.set(first);
-    let filled = first.length;
+    let filled = this.end - this.at;
+    joined.set(this.whole.subarray(this.at, this.end));
     while (filled < length) {
       const chunk = this.rest.shift();
       if (chunk === undefined) break;
@@ -106,7 +124,6 @@ export class ByteReader implements ReceiveWindow {
         this.restBytes += tail.length;
       }
     }
-    this.current = joined;
-    this.at = 0;
+    this.adopt(joined);
   }
 }

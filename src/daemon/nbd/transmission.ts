@@ -121,7 +121,7 @@ export class Transmission {
       this.skipping = header.length;
     }
     this.headerTaken = false;
-    this.begin(payload);
+    this.begin(payload, reader);
     return true;
   }
   private end(): false {
@@ -130,7 +130,7 @@ export class Transmission {
     return false;
   }
 
-  private begin(payload: Uint8Array | undefined): void {
+  private begin(payload: Uint8Array | undefined, reader: ByteReader): void {
     const { header } = this;
     if (header.command === Command.DISC) {
       this.end();
@@ -144,7 +144,7 @@ export class Transmission {
     request.offset = header.offset;
     request.length = header.length;
     request.data = payload;
-    request.slab = payload && this.target.slabs?.hold(payload);
+    request.slab = payload && this.target.slabs?.hold(reader);
     this.inFlight++;
     this.bytesInFlight += payload?.length ?? 0;
     const error = this.objection(request);

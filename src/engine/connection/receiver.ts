@@ -3,7 +3,7 @@
  */
 import { StateCode } from '../../control/contract/codes';
 import { ConnectionState, DiskState } from '../../control/contract/states';
-import { type PacketName, packetNameOf } from '../../wire/packet-table';
+import { PACKET_NAMES, type PacketName, packetSpec } from '../../wire/packet-table';
 import { describeFault } from '../../wire/fault';
 import { type PacketReader } from '../../wire/reader';
 import { type Connection, type PeerDevice } from '../objects';
@@ -26,7 +26,7 @@ import {
 import { EstablishStreams, type EstablishedStreams } from './establish-streams';
 import { IncomingStreams } from './incoming-streams';
 import { controlActivity, releasePingWaiters, startKeepAlive } from './keep-alive';
-import { type HandlerTable } from './packet-handler';
+import { type ConnectionHandler, type HandlerTable, type VolumeHandler } from './packet-handler';
 import { watchSending } from './send-stall';
 
 /** After a handshake that may be tried again, milliseconds. */
@@ -54,15 +54,28 @@ export interface ReceiverEvents {
   onCleanedUp(connection: Connection): void;
 }
 
+interface CommandRow {
+  readonly name: PacketName;
+  readonly connection: ConnectionHandler | undefined;
+  readonly volume: VolumeHandler | undefined;
+}
+
 export class Receiver {
   private readonly incoming: IncomingStreams;
+  private readonly rows: ReadonlyMap<number, CommandRow>;
 
   constructor(
     private readonly host: Host,
-    private readonly handlers: HandlerTable,
+    handlers: HandlerTable,
     private readonly events: ReceiverEvents,
   ) {
     this.incoming = new IncomingStreams(host);
+    const rowOf = (name: PacketName): CommandRow => ({
+      name,
+      connection: handlers.connection.get(name),
+      volume: handlers.volume.get(name),
+    });
+    this.rows = new Map(PACKET_NAMES.map((name) => [packetSpec(name).number, rowOf(name)]));
   }
 
   /** Unconnected was committed. */
@@ -342,16 +355,15 @@ export class Receiver {
   // --- packets
 
   private dispatch(connection: Connection, reader: PacketReader, onError: ConnectionState): void {
-    const name = packetNameOf(reader.command);
-    if (name === undefined) return;
+    const row = this.rows.get(reader.command);
+    if (row === undefined) return;
+    const { name } = row;
     let result;
-    const handler = this.handlers.connection.get(name);
-    if (handler !== undefined) {
-      result = handler(connection, reader);
+    if (row.connection !== undefined) {
+      result = row.connection(connection, reader);
     } else {
-      const volumeHandler = this.handlers.volume.get(name);
       const peerDevice = connection.peerDevice(reader.volume);
-      if (volumeHandler === undefined) {
+      if (row.volume === undefined) {
         const where = reader.stream === 'data' ? 'data' : 'meta';
         const command = reader.command.toString(16).padStart(4, '0');
         logLine(connection, 'error', `Unexpected ${where} packet ${name} (0x${command})`);
@@ -359,7 +371,7 @@ export class Receiver {
       } else if (peerDevice === undefined) {
         result = this.unknownVolume(connection, name, reader.volume);
       } else {
-        result = volumeHandler(peerDevice, reader);
+        result = row.volume(peerDevice, reader);
       }
     }
     if (result === 'again') connection.link.retryPacket = true;

@@ -2,7 +2,17 @@
 import { ReplicationState } from '../../control/contract/states';
 import { type PacketName } from '../../wire/packet-table';
 import { ID_SYNCER_HALF, OV_RESULT, OV_RESULT_ID, type Packet } from '../../wire/packets';
-import { BlockHead, DATA_HEAD_BYTES, DataHead, readBlockHead, readDataHead } from '../../wire/decode-hot';
+import {
+  BlockHead,
+  DATA_HEAD_BYTES,
+  DataHead,
+  readAckedDagtag,
+  readAckMask,
+  readBarrier,
+  readBlockHead,
+  readDataHead,
+  readSetSize,
+} from '../../wire/decode-hot';
 import { type ConnectionHandler, type HandlerResult, type VolumeHandler } from '../connection/packet-handler';
 import { type Connection, type PeerDevice } from '../objects';
 import { logLine } from '../state/object-log';
@@ -341,14 +351,36 @@ const volumeRows: readonly VolumeRow[] = [
   }),
 ];
 
+/** Every few writes: decoded by hand. */
+const hotConnectionRows: readonly ConnectionRow[] = [
+  [
+    'P_BARRIER',
+    (connection, { view, payloadAt }) => {
+      receiveBarrier(connection, readBarrier(view, payloadAt));
+      return 'ok';
+    },
+  ],
+  [
+    'P_BARRIER_ACK',
+    (connection, { view, payloadAt }) =>
+      orError(
+        barrierAcked(connection, readBarrier(view, payloadAt), readSetSize(view, payloadAt)),
+        connection,
+      ),
+  ],
+  [
+    'P_PEER_ACK',
+    (connection, { view, payloadAt }) => {
+      const dagtag = readAckedDagtag(view, payloadAt);
+      return dagtag >= 0 && peerAckArrived(connection, readAckMask(view, payloadAt), dagtag)
+        ? 'ok'
+        : orError(`peer request with dagtag ${dagtag} not found`, connection);
+    },
+  ],
+];
+
 const connectionRows: readonly ConnectionRow[] = [
-  onConnection('P_BARRIER', (connection, { barrier }) => {
-    receiveBarrier(connection, barrier);
-    return 'ok';
-  }),
-  onConnection('P_BARRIER_ACK', (connection, { barrier, setSize }) =>
-    orError(barrierAcked(connection, barrier, setSize), connection),
-  ),
+  ...hotConnectionRows,
   onConnection('P_CONFIRM_STABLE', (connection, packet) => {
     const { writes } = connection.resource.io;
     const oldest = writes.find(packet.oldestHigh, packet.oldestLow);
@@ -357,11 +389,6 @@ const connectionRows: readonly ConnectionRow[] = [
     const text = `BAD! ConfirmedStable received with n_writes=${packet.setSize}, no such writes!`;
     return orError(text, connection);
   }),
-  onConnection('P_PEER_ACK', (connection, { mask, dagtag }) =>
-    peerAckArrived(connection, Number(mask & 0xffffffffn) | 0, dagtag)
-      ? 'ok'
-      : orError(`peer request with dagtag ${dagtag} not found`, connection),
-  ),
   onConnection('P_DAGTAG', (connection, { dagtag }) => {
     connection.lastDagtag = dagtag;
     connection.receivedDagtag = true;

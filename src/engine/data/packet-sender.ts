@@ -1,5 +1,12 @@
 /** Sending the packets of the data path. Hot ones are written into a scratch buffer without an object for each. */
-import { encodeBlockAck, encodeDataHead, encodeTrim, HOT_PACKET_ROOM } from '../../wire/encode-hot';
+import {
+  encodeBarrier,
+  encodeBlockAck,
+  encodeDataHead,
+  encodePeerAck,
+  encodeTrim,
+  HOT_PACKET_ROOM,
+} from '../../wire/encode-hot';
 import { FEATURE, NO_VOLUME } from '../../wire/features';
 import { type BlockAckName, DP } from '../../wire/packets';
 import { ConnectionState, ReplicationState } from '../../control/contract/states';
@@ -44,6 +51,14 @@ export function sendBlockAck(
     sequence,
   );
   link.sendControlBytes(encoded(end));
+}
+
+export function sendBarrier({ link, agreedProtocol }: Connection, barrier: number): void {
+  link.sendDataBytes(encoded(encodeBarrier(view, 0, agreedProtocol, NO_VOLUME, barrier)));
+}
+/** `mask`: bit n for node n. */
+export function sendPeerAck({ link, agreedProtocol }: Connection, mask: number, dagtag: number): void {
+  link.sendControlBytes(encoded(encodePeerAck(view, 0, agreedProtocol, NO_VOLUME, mask >>> 0, dagtag)));
 }
 
 /** The digest of data-integrity-alg, if the connection uses one. */

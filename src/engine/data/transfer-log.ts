@@ -2,12 +2,10 @@
  * The transfer log of a resource: its writes in order, epochs and their barriers, and the peer acks that follow when
  * writes are done everywhere (engine.md 10.3-10.6).
  */
-import { NO_VOLUME } from '../../wire/features';
-import { type NodeMask } from '../node-mask';
 import { type Connection, type Resource } from '../objects';
 import { type TimerWaiter } from '../ports';
 import { type ResourceIo } from './io-state';
-import { isConnected } from './packet-sender';
+import { isConnected, sendBarrier, sendPeerAck } from './packet-sender';
 import { bitOf, type WriteRequest } from './write-request';
 
 /** Milliseconds that a barrier waits for a write to go with. */
@@ -72,7 +70,7 @@ export function closeSentEpoch(connection: Connection): void {
   io.openEpochWrites = 0;
   if (!isConnected(connection)) return;
   io.barrierSentAt = connection.resource.host.ports.scheduler.now();
-  connection.link.sendData({ type: 'P_BARRIER', volume: NO_VOLUME, barrier: io.openEpoch });
+  sendBarrier(connection, io.openEpoch);
 }
 
 /** Notes that a write was sent: epochs of one connection never mix between barriers. */
@@ -144,11 +142,10 @@ export function flushPeerAck(resource: Resource): void {
   if (!io.ackPending) return;
   io.ackPending = false;
   io.ackSectors = 0;
-  const mask: NodeMask = BigInt(io.ackMask >>> 0);
   for (const connection of resource.connections) {
     if ((io.ackSentTo & bitOf(connection.peerNodeId)) === 0) continue;
     // A peer that lost the connection since then has forgotten the write.
     if (!isConnected(connection) || (io.ackMask & bitOf(connection.peerNodeId)) === 0) continue;
-    connection.link.sendControl({ type: 'P_PEER_ACK', volume: NO_VOLUME, mask, dagtag: io.ackDagtag });
+    sendPeerAck(connection, io.ackMask, io.ackDagtag);
   }
 }
