@@ -88,8 +88,13 @@ export class PeerRead implements Interval, DiskWaiter {
     this.retryAfterConflict();
   }
   retryAfterConflict(): boolean {
-    const { device } = this.peerDevice;
+    const { device, connection } = this.peerDevice;
     const { backing } = this;
+    // Nobody waits for the answer any more; the write ahead may itself wait until this connection is wound up.
+    if (this.life !== connection.io.life) {
+      this.conclude(true);
+      return true;
+    }
     if (this.serial !== 0 && device.io.intervals.mustWait(this, MINDS)) {
       device.io.conflicts.push(this);
       return false;

@@ -104,6 +104,8 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
     io.activeDiskIo++;
     this.peerDevice.io.unacked++;
     this.peerDevice.device.io.intervals.insert(this);
+    // A disk that is detached stays until this write is done, whatever it waits for.
+    this.backing.hold();
     this.holdsExtents = true;
     if (this.backing.activityLog.begin(this.sector, this.sectors, this)) this.afterExtents();
   }
@@ -125,7 +127,7 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
       connection.io.epochs[0] !== this.epoch && connection.resource.io.writeOrdering !== 'none' && this.alive
     );
   }
-  /** The connection is gone before the write's turn came. */
+  /** The connection is gone before the write's turn came. It was not acknowledged as written. */
   cancel(): void {
     this.finish(Errno.EIO);
   }
@@ -135,13 +137,16 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
   }
   retryAfterConflict(): boolean {
     const { device } = this.peerDevice;
+    if (!this.alive) {
+      this.cancel();
+      return true;
+    }
     if (device.io.intervals.mustWait(this, MINDS)) {
       device.io.conflicts.push(this);
       return false;
     }
     noteOverwritten(device, this);
     this.rememberForDisklessSender();
-    this.backing.hold();
     device.io.writtenSectors += this.sectors;
     writeLocally(device, this.backing, this, this);
     return true;
@@ -158,7 +163,6 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
     const failed = error !== 0 || this.backing.aborted;
     if (failed) handleDiskError(this.peerDevice.device, 'drbd_endio_write_sec_final', 'data');
     this.finish(failed ? error || Errno.EIO : 0);
-    this.backing.release();
   }
   private get alive(): boolean {
     return this.life === this.peerDevice.connection.io.life;
@@ -188,6 +192,7 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
     if (!this.alive || this.backing.activityLog.starving) abandonPeerWrite(this);
     wakeConflicts(device);
     if (connection.io.activeDiskIo === 0) connection.io.idleWaiter?.();
+    this.backing.release();
   }
   private acknowledge(): void {
     const { peerDevice, sector, sectors, flags, idHigh, idLow } = this;

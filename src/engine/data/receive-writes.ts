@@ -4,6 +4,7 @@ import { type Connection, type PeerDevice } from '../objects';
 import { logLine } from '../state/object-log';
 import { DP } from '../../wire/packets';
 import { maxDiscardSize, NO_VOLUME } from '../../wire/features';
+import { wakeConflicts } from './conflicts';
 import { IntervalKind } from './interval-set';
 import { sendBlockAck } from './packet-sender';
 import { dagtagReached } from './peer-read';
@@ -113,6 +114,8 @@ export function drainConnection(connection: Connection, done: () => void): void 
   // Writes held back for the order of epochs were never acknowledged: they are not done any more.
   for (const epoch of io.epochs.splice(0)) for (const write of epoch.held.splice(0)) write.cancel();
   for (const read of io.dagtagWaiters.splice(0)) read.begin();
+  // What waits for overlapping work is given up: that work may be a write which waits for this connection to end.
+  for (const { device } of connection.peerDevices) wakeConflicts(device);
   const finish = (): void => {
     io.idleWaiter = undefined;
     windUp(connection);

@@ -328,6 +328,10 @@ class ResyncWrite implements Interval {
   retryAfterConflict(): boolean {
     const { intervals } = this.device.io;
     const { sector, sectors } = this;
+    if (this.life !== this.run.peerDevice.connection.io.life) {
+      this.finish(true, false);
+      return true;
+    }
     const kinds = ACTIVE_WRITES | IntervalKind.ResyncWrite | IntervalKind.ResyncRead;
     if (intervals.mustWait(this, kinds)) {
       // Those writes are newer than this data, or it has them already.
