@@ -24,6 +24,8 @@ export class Cluster {
   /** Were Primary in this life and are not any more. */
   private readonly demoted = new Set<string>();
   private readonly rivals = new RivalPrimaries();
+  /** An operator asked to give up what their disks hold; until they are Inconsistent they hold it. */
+  private readonly invalidating = new Set<ClusterNode>();
 
   constructor(
     readonly world: World,
@@ -89,6 +91,7 @@ export class Cluster {
   /** A host stopped: is its engine gone with or without its disk's cache? */
   nodeStopped(node: ClusterNode): void {
     const wasPrimary = this.primaries.delete(node.name);
+    this.invalidating.delete(node);
     this.rivals.demoted(node.name);
     const wasDemoted = this.demoted.delete(node.name);
     judgeMetadata(node, 'after its host stopped');
@@ -102,10 +105,21 @@ export class Cluster {
       judgeMedium(this, node, this.positions.durable(node.name), 'after it lost power');
   }
 
+  /** What `node` holds is given up from the moment on when that begins. To be called with the answer. */
+  invalidates(node: ClusterNode): () => void {
+    this.invalidating.add(node);
+    return () => this.invalidating.delete(node);
+  }
+
   // --- after every event
 
   private observe(): void {
     for (const node of this.nodes) this.observeRole(node);
+    for (const node of this.invalidating) {
+      if (!node.alive || node.diskState !== DiskState.Inconsistent) continue;
+      this.positions.invalidated(node.name);
+      this.invalidating.delete(node);
+    }
     for (let i = 0; i < this.nodes.length; i++) {
       for (let j = i + 1; j < this.nodes.length; j++) {
         const [one, two] = [this.nodes[i], this.nodes[j]];

@@ -52,8 +52,7 @@ export class RareDeeds {
       .peersOf(node)
       .find((peer) => !peer.isDiskless && node.seesInSync(peer) && peer.seesInSync(node));
     if (source === undefined) return undefined;
-    this.cluster.positions.invalidated(node.name);
-    node.run('invalidate', [invalidateRequest], () => undefined);
+    node.run('invalidate', [invalidateRequest], this.cluster.invalidates(node));
     return 'invalidate';
   }
   /** The same for the other side's data. */
@@ -64,8 +63,8 @@ export class RareDeeds {
       .peersOf(node)
       .find((peer) => !peer.isPrimary && !peer.isDiskless && node.seesInSync(peer) && peer.seesInSync(node));
     if (target === undefined) return undefined;
-    this.cluster.positions.invalidated(target.name);
-    node.run('invalidate-remote', [peerDeviceRequest('invalidate-remote', target)], () => undefined);
+    const request = peerDeviceRequest('invalidate-remote', target);
+    node.run('invalidate-remote', [request], this.cluster.invalidates(target));
     return 'invalidate-remote';
   }
   /** An operator plays with what may be changed at any time. */

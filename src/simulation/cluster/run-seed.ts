@@ -174,15 +174,17 @@ function demoteAll(cluster: Cluster): void {
 }
 /**
  * Two disks that were lost at the same moment count each other as the better one and are both Outdated. An operator
- * who knows which holds everything says so.
+ * who knows which holds everything says so. He takes any if they were synced while Outdated: a crashed Primary that had
+ * given up its disk is the source under protocol A and B (engine.md 5.7 crashed-primary, 11.1 WAS_UP_TO_DATE).
  */
 function forceNewest(cluster: Cluster): void {
   if (cluster.nodes.some((node) => node.diskIsUpToDate || node.pending > 0)) return;
-  const newest = cluster.nodes.find(
-    (node) =>
-      cluster.positions.isNewest(node.name) &&
-      cluster.peersOf(node).every((peer) => node.knowsGenerationOf(peer)),
-  );
+  const newest =
+    cluster.nodes.find(
+      (node) =>
+        cluster.positions.isNewest(node.name) &&
+        cluster.peersOf(node).every((peer) => node.knowsGenerationOf(peer)),
+    ) ?? cluster.nodes.find((node) => !node.isDiskless && allSayTheSame(cluster));
   if (newest === undefined) return;
   cluster.histogram.count('all disks Outdated: one forced');
   const alone = cluster.peersOf(newest).map(disconnectRequest);
@@ -193,6 +195,17 @@ function forceNewest(cluster: Cluster): void {
     ? [resourceOptionsRequest({ quorum: 'off' }), ...forced, resourceOptionsRequest(resource)]
     : forced;
   newest.run('force', [...alone, ...unbound], () => undefined);
+}
+/** Every disk is connected to every other, of one generation, and without a bit for it. */
+function allSayTheSame(cluster: Cluster): boolean {
+  const withDisks = cluster.nodes.filter((node) => !node.isDiskless);
+  if (new Set(withDisks.map((node) => node.currentUuid ?? node.name)).size !== 1) return false;
+  return withDisks.every((node) =>
+    withDisks.every((peer) => {
+      const view = node.viewOf(peer);
+      return node === peer || (view?.repl === ReplicationState.Established && view.outOfSyncBits === 0);
+    }),
+  );
 }
 /** What an operator does who finds his node without a disk or standing alone. */
 function mend(cluster: Cluster, node: ClusterNode): void {
