@@ -83,7 +83,9 @@ function announcedFlags(peerDevice: PeerDevice, syncTarget: boolean, extra: bigi
   // Two that reconnect with one generation are taken for in sync; what only we have must be brought over.
   const unshared = device.primaryLostQuorum && lacksOurWrites(peerDevice);
   if (connection.reconnect && !unshared) flags |= UUID_FLAG.RECONNECT;
-  if (device.primaryLostQuorum) flags |= UUID_FLAG.PRIMARY_LOST_QUORUM;
+  // Quorum is back, and the mark is kept for another peer.
+  const kept = device.now.haveQuorum && device.resource.host.dataActions.outOfSyncBits(peerDevice) === 0;
+  if (device.primaryLostQuorum && !kept) flags |= UUID_FLAG.PRIMARY_LOST_QUORUM;
   if (syncTarget) flags |= UUID_FLAG.SYNC_TARGET;
   const state = committedState(device.resource);
   if (isStable(state, committedDevice(device), 'old')) flags |= UUID_FLAG.STABLE;

@@ -3,7 +3,8 @@
  * this disk. Stricter than engine.md 2.6 step 9, where the flag falls as soon as there is quorum again: a peer that was
  * away meanwhile has the same generation and would be taken for in sync.
  */
-import { ReplicationState } from '../../control/contract/states';
+import { DiskState, ReplicationState } from '../../control/contract/states';
+import { PeerFlag } from '../../metadata/superblock-flags';
 import { type PeerDevice } from '../objects';
 import { type DeviceChange } from './state-change';
 
@@ -14,10 +15,24 @@ export function lacksOurWrites(peerDevice: PeerDevice): boolean {
   return slot?.bitmapUuid === 0n && device.resource.host.dataActions.outOfSyncBits(peerDevice) > 0;
 }
 
-/** Is some peer away that lacks writes of ours? Another may bring it to our generation, without them. */
-export const hasUnsharedWrites = ({ device, peers }: DeviceChange): boolean =>
-  peers.some(
-    (peer) =>
-      peer.new.repl < ReplicationState.Established &&
-      device.resource.host.dataActions.outOfSyncBits(peer.peerDevice) > 0,
+/**
+ * Does some peer lack writes of ours, because it is away, without its disk, or is only getting them? Another may bring
+ * it to our generation without them, or it comes back in the middle of the resync.
+ */
+export function hasUnsharedWrites({ device, peers }: DeviceChange): boolean {
+  const { dataActions } = device.resource.host;
+  const hasAll = (nodeId: number): boolean =>
+    peers.some(
+      ({ peerDevice, new: now }) =>
+        peerDevice.peerNodeId === nodeId &&
+        now.repl === ReplicationState.Established &&
+        now.pdsk === DiskState.UpToDate,
+    );
+  return (device.backing?.superblock.peers ?? []).some(
+    ({ flags, bitmapIndex }, nodeId) =>
+      (flags & PeerFlag.HAVE_BITMAP) !== 0 &&
+      bitmapIndex >= 0 &&
+      !hasAll(nodeId) &&
+      dataActions.slotBits(device, bitmapIndex) > 0,
   );
+}
