@@ -180,8 +180,10 @@ function wantsHandshake(peerDevice: PeerDevice, announced: PeerState, connecting
     return true;
   }
   const crashed = ((peerDevice.uuids?.flags ?? 0n) & UUID_FLAG.CRASHED_PRIMARY) !== 0n;
-  // A state that was sent before our resync began comes late: what it asks for is under way.
-  if (conn === ReplicationState.WFBitMapT && crashed && !isSync(now.repl)) return true;
+  // A state that was sent before our resync began comes late, or says what both sides decided on in the handshake: what
+  // it asks for is under way.
+  const underWay = isSync(now.repl) || now.repl === ReplicationState.WFBitMapS;
+  if (conn === ReplicationState.WFBitMapT && crashed && !underWay) return true;
   if (!established) return now.repl === ReplicationState.Off;
   if (device.now.disk === DiskState.Negotiating || announced.disk === DiskState.Negotiating) return true;
   // Both attached at the same moment: neither had anybody to negotiate with.
