@@ -18,7 +18,7 @@ import { whenStateChanges } from '../state/waiters';
 import { withoutPrimaryBit } from '../uuid/generation';
 import { changeClusterWide } from '../twopc/coordinator';
 import { changeWord } from '../twopc/change-words';
-import { NO_NODES, nodeBit } from '../node-mask';
+import { hasNode, NO_NODES, nodeBit } from '../node-mask';
 import { type Answer, OK, refuse } from './answer';
 import { allocateBitmapSlots } from './bitmap-slots';
 import { determineSize, sizeText } from './device-size';
@@ -181,6 +181,9 @@ function adoptMetadata(device: Device, backing: BackingDevice): AttachFailure | 
   if (resource.members !== nodeBit(resource.nodeId)) {
     // Who came while the disk was away is not in its meta-data.
     superblock.members = resource.members;
+    superblock.peers.forEach((slot, node) => {
+      if (hasNode(resource.members, node)) slot.flags &= ~PeerFlag.OUTDATED;
+    });
     if (resource.options.quorum !== QUORUM_OFF) backing.markDirty();
   }
   const onlyMember = superblock.members === nodeBit(resource.nodeId);

@@ -17,21 +17,35 @@ export function persistForQuorum(device: Device): void {
   if (resource.options.quorum !== QUORUM_OFF) resource.host.dataActions.syncMetadata(device, () => undefined);
 }
 
+/**
+ * The disk goes, its node stays and votes for others without it: they may go on, and after a restart this disk would
+ * not know. Whether it may have quorum alone is not in its meta-data then (stricter than engine.md 2.6 step 6 and 11.1).
+ */
+const leavesCluster = ({ device: { resource }, new: { disk } }: DeviceChange): boolean =>
+  (disk === DiskState.Detaching || disk === DiskState.Failed) &&
+  !resource.downInProgress &&
+  resource.options.quorum !== QUORUM_OFF;
+
 export function updateMetadataFlags(change: StateChange): void {
   for (const node of change.devices) {
     const superblock = node.device.backing?.superblock;
     if (superblock === undefined || node.new.disk === DiskState.Negotiating) continue;
+    const leaves = leavesCluster(node);
     let dirty = false;
     let voterBack = false;
     if (node.new.disk >= DiskState.Detaching) {
-      const flags = deviceFlags(change, node, superblock.flags);
+      const flags = withoutQuorum(
+        deviceFlags(change, node, superblock.flags),
+        leaves,
+        DeviceFlag.HAVE_QUORUM,
+      );
       dirty = flags !== superblock.flags;
       superblock.flags = flags;
     }
     for (const peer of node.peers) {
       const slot = superblock.peers[peer.peerDevice.peerNodeId];
       if (slot === undefined || peer.peerDevice.bitmapSlot < 0) continue;
-      const flags = slotFlags(peer, slot.flags);
+      const flags = withoutQuorum(slotFlags(peer, slot.flags), leaves, PeerFlag.OUTDATED);
       if (flags === slot.flags) continue;
       if ((slot.flags & ~flags & PeerFlag.OUTDATED) !== 0) voterBack = true;
       slot.flags = flags;
@@ -41,6 +55,9 @@ export function updateMetadataFlags(change: StateChange): void {
     if (voterBack) persistForQuorum(node.device);
   }
 }
+
+const withoutQuorum = (flags: number, leaves: boolean, flag: number): number =>
+  leaves ? withFlag(flags, flag, false) : flags;
 
 function deviceFlags(change: StateChange, node: DeviceChange, old: number): number {
   const { device } = node;
