@@ -1,5 +1,5 @@
 /** May a disk be called UpToDate, or must it stay below (engine.md 2.3, the last three paragraphs)? */
-import { DeviceFlag, PeerFlag } from '../../metadata/superblock-flags';
+import { DeviceFlag, PeerFlag, UUID_JUST_CREATED } from '../../metadata/superblock-flags';
 import { DiskState, Role } from '../../control/contract/states';
 import { MAX_NODES } from '../node-mask';
 import { type Device, wantsBitmap } from '../objects';
@@ -11,16 +11,27 @@ export { sameUuid };
 /** The device's current UUID: of the meta-data, or 0 without a disk. */
 export const currentUuidOf = (device: Device): bigint => device.backing?.superblock.currentUuid ?? 0n;
 
-/** False if a diskless Primary peer works on other data than ours. */
+/**
+ * False if a diskless Primary peer works on other data than ours. Stricter than engine.md 2.3: a Secondary without its
+ * disk counts as well if it has seen a generation that this disk knows nothing of.
+ */
 export function mayReturnToUpToDate(node: DeviceChange, side: Side): boolean {
   const current = currentUuidOf(node.device);
-  return !node.peers.some(
-    (peer) =>
-      peer[side].pdsk === DiskState.Diskless &&
-      peer.link[side].peerRole === Role.Primary &&
-      peer.peerDevice.uuids !== undefined &&
-      peer.peerDevice.uuids.currentUuid !== current,
-  );
+  return !node.peers.some((peer) => {
+    const { uuids } = peer.peerDevice;
+    if (peer[side].pdsk !== DiskState.Diskless || uuids === undefined) return false;
+    if (peer.link[side].peerRole === Role.Primary) return uuids.currentUuid !== current;
+    return isUnknownTo(node.device, uuids.currentUuid);
+  });
+}
+
+/** A generation that a disk was never at. */
+function isUnknownTo({ backing }: Device, uuid: bigint): boolean {
+  if (backing === undefined || uuid === 0n || uuid === UUID_JUST_CREATED) return false;
+  const { currentUuid, historyUuids, peers } = backing.superblock;
+  if (currentUuid === 0n || currentUuid === UUID_JUST_CREATED || sameUuid(currentUuid, uuid)) return false;
+  const known = (own: bigint): boolean => own !== 0n && sameUuid(own, uuid);
+  return !historyUuids.some(known) && !peers.some((slot) => known(slot.bitmapUuid));
 }
 
 /** A reconciliation after a lost Primary is not settled yet (engine.md 5.13). */
