@@ -83,6 +83,8 @@ export interface DataActions {
   hasWritesInTransferLog(resource: Resource): boolean;
   /** Writes of the application are on their way. */
   hasUnansweredWrites(resource: Resource): boolean;
+  /** A peer that was restarted may not have all that it acknowledged of the writes kept for a resend. */
+  mayLackAcknowledged(peerDevice: PeerDevice): boolean;
   /** Sets this peer's bits for every write it has not acknowledged (2.7 step 4e), before its bitmap is sent. */
   markUnackedOutOfSync(peerDevice: PeerDevice): void;
   /** *In commit.* Writes of this Primary that are not yet peer-acked become out of sync in the other slots (2.6 step 10). */

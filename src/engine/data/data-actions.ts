@@ -30,7 +30,7 @@ import { recomputeWriteOrdering } from './receive-epochs';
 import { persistSize } from './persist-size';
 import { passOnLater } from './pass-on';
 import { announceNeighbour } from './peers-in-sync';
-import { resendRequests } from './resend-writes';
+import { mayLackAcknowledged, resendRequests } from './resend-writes';
 import { resyncProgress } from './resync-progress';
 import { finishResyncAsSource } from './resync-end';
 import { beginResync, initialiseResync } from './resync-start';
@@ -172,6 +172,7 @@ export const dataActions: DataActions = {
   flushPeerAck,
   hasWritesInTransferLog: hasWritesInLog,
   hasUnansweredWrites,
+  mayLackAcknowledged,
   markUnackedOutOfSync,
   markPeerWritesOutOfSync,
   resendRequests: (connection) => void (connection.io.resendDue = true),

@@ -19,7 +19,7 @@ export function resendRequests(connection: Connection): void {
   for (const request of kept) {
     const peerDevice = request.device.peerDeviceOf(connection.peerNodeId);
     if ((request.pendingMask & bit) === 0 || peerDevice === undefined) {
-      if (peerDevice && wasRestarted(peerDevice)) doubtful.push(request);
+      if (peerDevice?.device.backing && wasRestarted(peerDevice)) doubtful.push(request);
       stableOnPeer(connection, request);
     } else {
       peerDevice.io.pending--;
@@ -32,8 +32,21 @@ export function resendRequests(connection: Connection): void {
   if (doubtful.length > 0) loseDoubtful(connection, doubtful);
 }
 
-const wasRestarted = ({ uuids, device }: PeerDevice): boolean =>
-  uuids !== undefined && (uuids.flags & UUID_FLAG.RECONNECT) === 0n && device.backing !== undefined;
+const wasRestarted = ({ uuids }: PeerDevice): boolean =>
+  uuids !== undefined && (uuids.flags & UUID_FLAG.RECONNECT) === 0n;
+
+/**
+ * The peer that is connecting was restarted, and had not made durable all that it acknowledged of the kept writes. This
+ * side cannot send them again.
+ */
+export function mayLackAcknowledged(peerDevice: PeerDevice): boolean {
+  const { connection, device } = peerDevice;
+  const bit = bitOf(connection.peerNodeId);
+  if (!wasRestarted(peerDevice)) return false;
+  return connection.io.sentWrites
+    .all()
+    .some((request) => request.device === device && (request.pendingMask & bit) === 0);
+}
 
 /**
  * The peer acknowledged these writes and was restarted before it made them durable. Their data is the application's

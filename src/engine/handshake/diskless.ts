@@ -20,7 +20,13 @@ export function disklessHandshake(
     setExposedUuid(device, peer, true);
     return peerDisk;
   }
-  if (sameUuid(exposed, peer)) return peerDisk;
+  if (sameUuid(exposed, peer)) {
+    const lostDisk = resource.now.role === Role.Primary && !device.options.intentionalDiskless;
+    if (!lostDisk || !resource.host.dataActions.mayLackAcknowledged(peerDevice)) return peerDisk;
+    // Stricter than the kernel module: they are on the disk that this Primary has lost, if anywhere.
+    logLine(peerDevice, 'error', 'Peer was restarted and may lack writes that it acknowledged.');
+    return 'disconnect';
+  }
   const successor =
     uuids.bitmapUuids.some((uuid) => uuid !== 0n && sameUuid(uuid, exposed)) ||
     uuids.historyUuids.some((uuid) => uuid !== 0n && sameUuid(uuid, exposed));
