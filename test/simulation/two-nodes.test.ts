@@ -54,7 +54,11 @@ test('without a number of hosts there are two to five, and a histogram comes bef
 }, 120_000);
 
 /** Seeds that found a bug of the engine, and what it was. Workloads change; those of the basic mix stay as they are. */
-const foundBugs: readonly (readonly [seed: number, mix: 'basic' | 'full' | 'quorum', bug: string])[] = [
+const foundBugs: readonly (readonly [
+  seed: number,
+  mix: 'basic' | 'full' | 'quorum' | 'grow',
+  bug: string,
+])[] = [
   [
     45,
     'basic',
@@ -96,6 +100,24 @@ const foundBugs: readonly (readonly [seed: number, mix: 'basic' | 'full' | 'quor
   [1100, 'quorum', 'the operator forced a node that lacked a number of votes (the judge)'],
   [1209, 'quorum', 'quorum from before a reboot was restored once more, when it was lost later'],
   [1544, 'quorum', 'who had come while a disk was detached was not in its meta-data: it had quorum alone'],
+  [300928, 'full', 'a verify found every block out of sync'],
+  [
+    501129,
+    'full',
+    "a resync's read waited for a write of the application, and that for the end of the lost connection",
+  ],
+  [501178, 'full', 'two disks that had been synced while Outdated waited for the operator (the judge)'],
+  [
+    1033,
+    'quorum',
+    'a peer without its disk made the Primary forget that its writes had not reached that disk',
+  ],
+  [1037, 'quorum', 'a Primary without its disk took back a restarted peer that lacked acknowledged writes'],
+  [1111, 'quorum', 'as 1033'],
+  [1010, 'quorum', 'a disk that could not be attached was closed while its superblock was written'],
+  [1122, 'quorum', 'a disk that was detached still called its peer outdated, and had quorum alone'],
+  [1537, 'quorum', 'an old disk became UpToDate beside a peer that had seen a newer generation'],
+  [69, 'grow', 'data counted as given up although the invalidation was refused (the judge)'],
 ];
 test.each(foundBugs)('seed %i (%s): %s', (seed, mix) => {
   const printed = simulate('--seed', String(seed), '--mix', mix);
