@@ -1,6 +1,9 @@
 /** The size of a device (engine.md 9.9). All sizes in sectors. */
 import { PeerFlag } from '../../metadata/superblock-flags';
-import { type Device, wantsBitmap } from '../objects';
+import { ConnectionState } from '../../control/contract/states';
+import { type BackingDevice } from '../data/backing-device';
+import { hasNode, NO_NODES, type NodeMask } from '../node-mask';
+import { type Device, type PeerDevice, wantsBitmap } from '../objects';
 
 /** Bytes: what was configured, or the disk's sectors where they are larger. */
 export const logicalBlockSize = ({ options, backing }: Device): number =>
@@ -12,23 +15,31 @@ const smallest = (sizes: readonly number[]): number => {
   return known.length === 0 ? 0 : Math.min(...known);
 };
 
-/** What the device can be now: own disk, peers' disks as far as known, the last agreed size, the configured size. */
+/** Its sizes count while it is there, also when it has lost its disk meanwhile; what it once had does not bind it. */
+const tellsItsSize = (peer: PeerDevice): boolean =>
+  peer.haveSizes && (peer.inHandshake || peer.connection.now.cstate >= ConnectionState.Connected);
+
+/** Has somebody a disk for this device whose size is not known now? `reached`: nodes that agreed to a size. */
+export function misses(device: Device, { superblock }: BackingDevice, reached: NodeMask): boolean {
+  return superblock.peers.some(({ flags }, nodeId) => {
+    if (nodeId === superblock.nodeId || hasNode(reached, nodeId)) return false;
+    const peer = device.peerDevices.find((candidate) => candidate.peerNodeId === nodeId);
+    if (peer !== undefined && (tellsItsSize(peer) || !wantsBitmap(peer))) return false;
+    return (flags & PeerFlag.DEVICE_SEEN) !== 0;
+  });
+}
+
+/** What the device can be now: own disk, disks of peers that are there, the last agreed size, the configured size. */
 export function determineSize(device: Device, assumePeerHasSpace = false): number {
   const { backing } = device;
   if (backing === undefined) return device.size;
-  const own = backing.maxSectors;
   const user = device.diskOptions?.size ?? 0;
   const effectiveSize = backing.sizeToPersist ?? backing.superblock.effectiveSize;
-  const relevant = device.peerDevices.filter((peer) => {
-    const flags = backing.superblock.peers[peer.peerNodeId]?.flags ?? 0;
-    return wantsBitmap(peer) && (peer.sizes.maxSize > 0 || (flags & PeerFlag.DEVICE_SEEN) !== 0);
-  });
-  const peers = relevant.map((peer) => peer.sizes.maxSize);
-  let size;
-  if (assumePeerHasSpace || peers.every((peer) => peer > 0)) size = smallest([own, ...peers]);
-  else size = effectiveSize > 0 ? Math.min(effectiveSize, own) : smallest([own, ...peers]);
-  if (user > 0 && user <= size) size = user;
-  return size;
+  const there = device.peerDevices.filter((peer) => wantsBitmap(peer) && tellsItsSize(peer));
+  const possible = smallest([backing.maxSectors, ...there.map((peer) => peer.sizes.maxSize)]);
+  const free = assumePeerHasSpace || !misses(device, backing, NO_NODES);
+  const size = free ? possible : smallest([effectiveSize, possible]);
+  return user > 0 && user <= size ? user : size;
 }
 
 const UNITS = ['KB', 'MB', 'GB', 'TB', 'PB', 'EB'] as const;

@@ -91,6 +91,13 @@ function expectNewStorage(peerDevice: PeerDevice, known: number): void {
   device.backing?.bitmap.setRange(bitmapSlot, known, device.size - known);
 }
 
+/** Another disk is there that could not hold this much: the peer will have to do with less when those two meet. */
+function hasSmallerPeer(peerDevice: PeerDevice, size: number): boolean {
+  return peerDevice.device.peerDevices.some(
+    ({ now, sizes }) => now.pdsk > DiskState.Diskless && sizes.maxSize > 0 && sizes.maxSize < size,
+  );
+}
+
 function adoptDiskless(peerDevice: PeerDevice): HandlerResult {
   const { device, sizes, resource } = peerDevice;
   const known = [sizes.cSize, sizes.uSize, sizes.dSize].filter((size) => size > 0);
@@ -98,7 +105,7 @@ function adoptDiskless(peerDevice: PeerDevice): HandlerResult {
   const size = sizes.cSize > 0 ? sizes.cSize : Math.min(...known);
   if (size === device.size) return 'ok';
   const fromDiskless = sizes.dSize === 0;
-  if (fromDiskless && device.size > 0) return 'ok';
+  if (device.size > 0 && (fromDiskless || hasSmallerPeer(peerDevice, size))) return 'ok';
   if (device.size > size && resource.now.role === Role.Primary) {
     const text = `The peer's device size is too small! (${size} < ${device.size} sectors); demote me first!`;
     logLine(peerDevice, 'error', text);

@@ -9,9 +9,10 @@ import { resourceHasAccessibleData } from './resource-view';
 import { changeState } from '../state/transaction';
 import { type ChangeWord, changedField, describeChange, EMPTY_CHANGE } from './change-words';
 import { isDiskfulPrimary, maximumSize } from '../admin/cluster-resize';
+import { misses } from '../admin/device-size';
 import { type ClusterChange, isClusterWide, localLast, type ResizePlan } from './cluster-change';
 import { anyVote, type ClusterOutcome, emptyOutcome, type Vote, type Votes } from './twopc-state';
-import { type PacketOf } from '../../wire/packets';
+import { DDS, type PacketOf } from '../../wire/packets';
 import { TWOPC_FLAG } from '../../wire/twopc';
 
 export type ChangeDone = (code: number, infoTexts: readonly string[]) => void;
@@ -264,7 +265,7 @@ export class LocalTransaction {
   /** The smallest of the maximum sizes counts, unless the operator wants less (engine.md 7.5). */
   private concludeResize(plan: ResizePlan): void {
     const { device, userSize } = plan;
-    const maximum = Number(this.outcome.weakNodes);
+    const maximum = this.largestSize(plan);
     const size = userSize > 0 ? Math.min(userSize, maximum) : maximum;
     const what = `cluster-wide size change ${this.tid} (${this.elapsed()}ms)`;
     if (size === device.size) {
@@ -283,6 +284,15 @@ export class LocalTransaction {
     this.sendVerdict('P_TWOPC_COMMIT');
     plan.agreed(size, this.outcome.primaryNodes);
     this.finish(StateCode.ClusterWideSuccess);
+  }
+  /** Where a disk is known that nobody reached, it may be too small for more, unless the operator knows better (9.9). */
+  private largestSize({ device, ddsFlags }: ResizePlan): number {
+    const maximum = Number(this.outcome.weakNodes);
+    const bold = (ddsFlags & DDS.ASSUME_UNCONNECTED_PEER_HAS_SPACE) !== 0;
+    const { backing } = device;
+    if (backing === undefined || !misses(device, backing, this.outcome.reachable)) return maximum;
+    if (bold && maximum > device.size) logLine(device, 'warning', 'Resize forced while not fully connected!');
+    return bold || device.size === 0 ? maximum : Math.min(device.size, maximum);
   }
   private elapsed(): number {
     return Math.round(this.resource.host.ports.scheduler.now() - this.startedAt);

@@ -147,3 +147,51 @@ describe('the power fails while the disks grow', () => {
     expect(cutsUntilDone(stride, bytes, victim, request)).toBeGreaterThan(20);
   });
 });
+
+describe('a peer with a disk is away', () => {
+  const peer = { resource: 'r0', peerNodeId: 1 } as const;
+  function apart(seed: number): ReturnType<typeof inSync> {
+    const hosts = inSync(seed);
+    hosts.a.must({ command: 'disconnect', ...peer, force: false });
+    hosts.world.run(1000);
+    return hosts;
+  }
+
+  test('the size stays, for who knows how much space it has', () => {
+    const { a, b } = apart(8);
+    grow([a, b], 8 * MIB);
+    a.must(resizeTo());
+    expect(sizeOf(a)).toBe(DATA_SECTORS);
+  });
+
+  test('the operator may assume that it has the space; when it has not they part', () => {
+    const { world, a, b } = apart(9);
+    grow([a], 8 * MIB);
+    a.must(resizeTo({ assumePeerHasSpace: true }));
+    expect(sizeOf(a)).toBeGreaterThan(DATA_SECTORS);
+    expect(a.kernelLog()).toContain('Resize forced while not fully connected!');
+    a.connect(b);
+    world.run(10_000);
+    expect(a.kernelLog()).toContain("The peer's disk size is too small!");
+    expect(sizeOf(a)).toBeGreaterThan(DATA_SECTORS);
+    expect(sizeOf(b)).toBe(DATA_SECTORS);
+    grow([b], 8 * MIB);
+    b.must(resizeTo({ assumePeerHasSpace: true }));
+    a.request({ command: 'disconnect', ...peer, force: true });
+    world.run(1000);
+    for (const [one, other] of [
+      [a, b],
+      [b, a],
+    ] as const)
+      one.request({
+        command: 'connect',
+        resource: 'r0',
+        peerNodeId: other.nodeId,
+        tentative: false,
+        discardMyData: false,
+      });
+    expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
+    expect(sizeOf(b)).toBe(sizeOf(a));
+    expect(contentsOf(a).equals(contentsOf(b))).toBe(true);
+  });
+});

@@ -1,6 +1,8 @@
 /** A peer that is meant to have no disk: leaving it, its vote as a tiebreaker, and becoming one with a disk. */
 import { DiskState, Role } from '../../../src/control/contract/states';
 import { type World } from '../../../src/simulation/world/world';
+import { createMetadata } from '../../../src/simulation/metadata-tool';
+import { grow, MIB, placeOf, sizeOf } from './grown-disks';
 import { TestHost, twoHosts } from './two-hosts';
 
 const QUORUM = { quorum: 'majority', 'on-no-quorum': 'io-error' };
@@ -74,4 +76,24 @@ test('it gets a bitmap slot when it is to have a disk, while ours is attached', 
   expect(peer?.bitmapSlot).toBe(-1);
   expect(a.engine.resources.get('r0')?.now.role).toBe(Role.Primary);
   expect(a.disk).toBe(DiskState.UpToDate);
+});
+
+test('a diskless Primary keeps its size when one of its peers returns with a larger disk', () => {
+  const { world, a, b, c } = threeHosts(56);
+  a.secondary();
+  world.run(1000);
+  c.primary();
+  const size = sizeOf(c);
+  a.must({ command: 'down', resource: 'r0' });
+  b.request({ command: 'disconnect', ...toNode(0), force: false });
+  grow([a], 8 * MIB);
+  createMetadata(placeOf(a), 3);
+  a.up([b, c], {}, QUORUM);
+  const peer = (): DiskState | undefined => c.engine.minors.get(0)?.peerDeviceOf(0)?.now.pdsk;
+  expect(world.runUntil(() => peer() === DiskState.Inconsistent, 10_000)).toBe(true);
+  expect(sizeOf(a)).toBeGreaterThan(size);
+  expect(sizeOf(c)).toBe(size);
+  b.connect(a);
+  expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
+  expect([sizeOf(a), sizeOf(b), sizeOf(c)]).toEqual([size, size, size]);
 });
