@@ -126,7 +126,7 @@ export class LocalTransaction {
       this.outcome.reachable &= ~nodeBit(target.peerNodeId);
     }
     const peers = resource.connections.filter((connection) => hasNode(reach, connection.peerNodeId));
-    if (peers.length === 0) return this.commitLocally('local');
+    if (peers.length === 0) return this.commitLocally('local', reach);
     this.logPreparing();
     this.preparing = true;
     if (target !== undefined) {
@@ -400,8 +400,10 @@ export class LocalTransaction {
     if (type === 'P_TWOPC_ABORT') resource.host.peerActions.endHandshake(this.change.target);
   }
 
-  private commitLocally(phase: 'local'): void {
-    const { options, resize } = this.change;
+  /** `reachable`: nobody else is; this node is alone from now on (engine.md 7.6). */
+  private commitLocally(phase: 'local', reachable?: NodeMask): void {
+    const { resize } = this.change;
+    const options = { ...this.change.options, ...(reachable !== undefined && { reachable }) };
     if (resize !== undefined) {
       resize.alone();
       return this.finish(StateCode.Success);

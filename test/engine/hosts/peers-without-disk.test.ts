@@ -1,7 +1,7 @@
 /** A peer that is meant to have no disk: leaving it, its vote as a tiebreaker, and becoming one with a disk. */
-import { DiskState, Role } from '../../../src/control/contract/states';
+import { ConnectionState, DiskState, Role } from '../../../src/control/contract/states';
 import { type World } from '../../../src/simulation/world/world';
-import { createMetadata } from '../../../src/simulation/metadata-tool';
+import { applyActivityLog, createMetadata } from '../../../src/simulation/metadata-tool';
 import { grow, MIB, placeOf, sizeOf } from './grown-disks';
 import { TestHost, twoHosts } from './two-hosts';
 
@@ -13,11 +13,17 @@ function bitmapOption(host: TestHost, peerNodeId: number, bitmap: boolean): numb
   const on = { ...toNode(peerNodeId), volume: 0, setDefaults: true };
   return host.request({ command: 'peer-device-options', ...on, options }).code;
 }
-/** As `up` does, but without a disk. */
-function upDiskless(host: TestHost, peers: readonly TestHost[], resource: object = {}): void {
+/** As `up` does, but without a disk; `prepare` comes before connect. */
+function upDiskless(
+  host: TestHost,
+  peers: readonly TestHost[],
+  resource: object = {},
+  diskless = true,
+  prepare: () => void = () => undefined,
+): void {
   const r0 = { resource: 'r0' };
   host.must({ command: 'new-resource', ...r0, nodeId: host.nodeId, options: resource });
-  host.must({ command: 'new-minor', ...r0, minor: 0, volume: 0, options: { diskless: true } });
+  host.must({ command: 'new-minor', ...r0, minor: 0, volume: 0, options: { diskless } });
   for (const peer of peers) {
     const on = { ...r0, peerNodeId: peer.nodeId };
     host.must({ command: 'new-peer', ...on, options: { _name: peer.name } });
@@ -28,6 +34,7 @@ function upDiskless(host: TestHost, peers: readonly TestHost[], resource: object
       remote: { family: 'ipv4', host: peer.address, port: 7788 },
     });
   }
+  prepare();
   for (const peer of peers) host.connect(peer);
 }
 /** Two hosts with a disk in sync, a third without one; all connected, with quorum. */
@@ -96,4 +103,35 @@ test('a diskless Primary keeps its size when one of its peers returns with a lar
   b.connect(a);
   expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
   expect([sizeOf(a), sizeOf(b), sizeOf(c)]).toEqual([size, size, size]);
+});
+
+test('who was quorate alone, after the other disk and then the tiebreaker went, is so after a restart', () => {
+  const { world, a, b, c } = threeHosts(57);
+  const cut = (host: TestHost, peer: TestHost): void => {
+    world.network.blackhole(host.address, peer.address);
+    world.network.blackhole(peer.address, host.address);
+  };
+  const gone = (peer: TestHost): boolean =>
+    a.engine.resources
+      .get('r0')
+      ?.connections.every(
+        (connection) =>
+          connection.peerNodeId !== peer.nodeId || connection.now.cstate < ConnectionState.Connected,
+      ) === true;
+  cut(a, b);
+  cut(b, c);
+  expect(world.runUntil(() => gone(b), 60_000)).toBe(true);
+  world.run(1000);
+  cut(a, c);
+  expect(world.runUntil(() => gone(c), 60_000)).toBe(true);
+  world.run(1000);
+  expect(quorum(a)).toBe(true);
+  a.must({ command: 'down', resource: 'r0' });
+  applyActivityLog(placeOf(a));
+  upDiskless(a, [b, c], QUORUM, false, () => {
+    bitmapOption(a, 2, false);
+    a.attach();
+  });
+  expect(quorum(a)).toBe(true);
+  expect(a.kernelLog()).toContain('Restored quorum from before reboot');
 });
