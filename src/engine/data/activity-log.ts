@@ -71,8 +71,11 @@ export class ActivityLog implements Task {
   /** Called when the last write of an extent has let go of it. */
   onExtentIdle: (extent: number) => void = () => undefined;
 
-  private readonly slots: Slot[];
-  private readonly free: Slot[] = [];
+  /**
+   * Those that were ever taken: new extents take slots from the highest index down (metadata.md 6.2). Most disks never
+   * use most of theirs.
+   */
+  private readonly taken: Slot[] = [];
   private readonly byExtent = new Map<number, Slot>();
   private oldest: Slot | undefined;
   private newest: Slot | undefined;
@@ -93,9 +96,6 @@ export class ActivityLog implements Task {
   ) {
     this.nextTransaction = settings.firstTransaction;
     this.place = settings;
-    // New extents take slots from the highest index down (metadata.md 6.2): `free` is a stack.
-    this.slots = Array.from({ length: settings.slots }, (_, index) => new Slot(index));
-    this.free.push(...this.slots);
   }
 
   get transactionNumber(): number {
@@ -214,7 +214,7 @@ export class ActivityLog implements Task {
   // --- moving (move-meta-data.ts)
 
   get slotCount(): number {
-    return this.slots.length;
+    return this.settings.slots;
   }
   /** No transaction begins until `letGo`; `ready` runs when none is under way. */
   hold(ready: Task): void {
@@ -238,7 +238,7 @@ export class ActivityLog implements Task {
   copyRing(geometry: ActivityLogGeometry): Uint8Array {
     const ring = initializedActivityLog(geometry);
     const blocks = alBlocks(geometry);
-    const extents = Uint32Array.from(this.slots, (slot) => slot.extent);
+    const extents = this.extents();
     // From the beginning of the ring: only there a torn first transaction is recognised (metadata.md 6.4).
     this.nextTransaction = (Math.ceil(this.nextTransaction / blocks) * blocks) >>> 0;
     this.contextStart = 0;
@@ -256,11 +256,18 @@ export class ActivityLog implements Task {
     return ring;
   }
 
+  /** What is in each slot. */
+  private extents(): Uint32Array {
+    const extents = new Uint32Array(this.settings.slots).fill(AL_FREE);
+    for (const slot of this.taken) extents[slot.index] = slot.extent;
+    return extents;
+  }
+
   private startTransaction(): void {
     const updates: AlUpdate[] = [];
     const evicted: number[] = [];
     const granted: Waiting[] = [];
-    const before = Uint32Array.from(this.slots, (slot) => slot.extent);
+    const before = this.extents();
     for (;;) {
       const request = this.queue[granted.length];
       if (request === undefined || !this.admit(request, updates, evicted)) break;
@@ -287,7 +294,8 @@ export class ActivityLog implements Task {
       else if (slot.references === 0) idle++;
     }
     if (updates.length + missing > AL_UPDATES_PER_TRANSACTION) return false;
-    if (missing > this.free.length + this.unreferenced - idle) return false;
+    const free = this.settings.slots - this.taken.length;
+    if (missing > free + this.unreferenced - idle) return false;
     this.reference(request.first, request.last);
     for (let extent = request.first; extent <= request.last; extent++) {
       if (this.byExtent.has(extent)) continue;
@@ -301,8 +309,12 @@ export class ActivityLog implements Task {
     return true;
   }
   private takeSlot(evicted: number[]): Slot {
-    const free = this.free.pop();
-    if (free) return free;
+    const untouched = this.settings.slots - this.taken.length - 1;
+    if (untouched >= 0) {
+      const fresh = new Slot(untouched);
+      this.taken.push(fresh);
+      return fresh;
+    }
     const slot = this.oldest;
     if (slot === undefined) throw new RangeError('no slot of the activity log is free');
     this.unlink(slot);
@@ -357,7 +369,7 @@ export class ActivityLog implements Task {
   private finish(granted: readonly Waiting[], updates: readonly AlUpdate[], error: ErrnoCode): void {
     this.writing = false;
     for (const { slot } of updates) {
-      const taken = this.slots[slot];
+      const taken = this.taken[this.settings.slots - 1 - slot];
       if (taken) taken.pending = false;
     }
     if (error !== 0) {
