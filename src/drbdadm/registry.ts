@@ -17,21 +17,36 @@ function currentTarget(link: string): string | undefined {
   }
 }
 
+/** Makes a link, in place of another one. Throws the system's error. */
+function makeLink(target: string, link: string): void {
+  try {
+    fs.symlinkSync(target, link);
+  } catch {
+    if (currentTarget(link) === target) return;
+    fs.rmSync(link, { force: true });
+    fs.symlinkSync(target, link);
+  }
+}
+
 /**
- * Remembers where a resource or minor was configured. Relative names (standard input) and files below the run
+ * Remembers where resources and minors were configured. Relative names (standard input) and files below the run
  * directory are not remembered. Failing to do so is no error: the registry is a convenience.
  */
-export function registerConfiguration(directory: string, what: Registration, configFile: string): void {
-  if (!configFile.startsWith('/') || configFile.startsWith(`${directory}/`)) return;
-  const link = linkName(directory, what);
-  if (currentTarget(link) === configFile) return;
-  try {
-    ensureRunDirectory(directory);
-    fs.rmSync(link, { force: true });
-    fs.symlinkSync(configFile, link);
-  } catch {
-    // Somebody else's run directory, a full disk: the next command looks at the default places.
-  }
+export function configurationRegistry(directory: string, configFile: string): (what: Registration) => void {
+  if (!configFile.startsWith('/') || configFile.startsWith(`${directory}/`)) return () => undefined;
+  let usable: boolean | undefined;
+  return (what) => {
+    try {
+      if (usable === undefined) {
+        usable = false;
+        ensureRunDirectory(directory);
+        usable = true;
+      }
+      if (usable) makeLink(configFile, linkName(directory, what));
+    } catch {
+      // Somebody else's run directory, a full disk: the next command looks at the default places.
+    }
+  };
 }
 
 /** What the first argument of a command stands for in the registry. */

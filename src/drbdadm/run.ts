@@ -32,7 +32,7 @@ import { addressFinder, bindableAddressFinder } from './local-addresses';
 import { moreCommands } from './other-bundles';
 import { ownTools } from './own-tools';
 import { type Plan, type Tool } from './plan';
-import { registeredConfiguration, registerConfiguration, registrationOf } from './registry';
+import { configurationRegistry, registeredConfiguration, registrationOf } from './registry';
 import { runningProxies, runningState } from './running-state';
 
 /** The world of one run of drbdadm. Texts are byte strings: one character per byte. */
@@ -323,6 +323,7 @@ async function runCommand(line: CommandLine, io: DrbdadmIo, nodeName: string): P
   const { plan, config } = prepared;
   const directory = runDirectoryPath(io.env);
   const ownTool = ownTools(io.env.PATH, io.ownDirectory);
+  const register = configurationRegistry(directory, config.file);
   return executePlan(plan, {
     dryRun: line.dryRun,
     verbose: line.verbosity > 0,
@@ -333,7 +334,7 @@ async function runCommand(line: CommandLine, io: DrbdadmIo, nodeName: string): P
     together: line.verbosity === 0 && isIndependent(line, config, plan, ownTool),
     output: io,
     register: (call) => {
-      if (call.registers !== undefined) registerConfiguration(directory, call.registers, config.file);
+      if (call.registers !== undefined) register(call.registers);
     },
   });
 }

@@ -15,7 +15,12 @@ interface Loader {
   load(bundle: string): unknown;
 }
 
-/** Loads a bundle that has a function of this name. */
+/** Loads a bundle that has a function of this name, when it is asked for the first time. */
+function late<Bundle>(bundle: string, isThis: (loaded: object) => loaded is object & Bundle): () => Bundle {
+  let found: Bundle | undefined;
+  return () => (found ??= load(bundle, isThis));
+}
+
 function load<Bundle>(bundle: string, isThis: (loaded: object) => loaded is object & Bundle): Bundle {
   const { createRequire } = require('node:module') as typeof import('node:module');
   const directory = launcherDirectory(process.argv[1]);
@@ -30,9 +35,9 @@ type Tools = ReturnType<OtherBundles['tools']>;
 type More = ReturnType<OtherBundles['more']>;
 type Programs = ReturnType<OtherBundles['programs']>;
 const bundles: OtherBundles = {
-  tools: () => load('drbdadm-tools', (loaded): loaded is Tools => 'runDrbdsetup' in loaded),
-  more: () => load('drbdadm-more', (loaded): loaded is More => 'runExtraCommand' in loaded),
-  programs: () => load('drbdadm-programs', (loaded): loaded is Programs => 'execa' in loaded),
+  tools: late('drbdadm-tools', (loaded): loaded is Tools => 'runDrbdsetup' in loaded),
+  more: late('drbdadm-more', (loaded): loaded is More => 'runExtraCommand' in loaded),
+  programs: late('drbdadm-programs', (loaded): loaded is Programs => 'execa' in loaded),
 };
 
 /** A file that the snapshot was made by or out of, and what identifies it. */

@@ -42,9 +42,18 @@ export function lockMinor(places: LockPlaces, minor: number): () => void {
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const holder = attempt(places, name);
-    if (holder === undefined) return () => fs.rmSync(`${name}.udrbd`, { force: true });
+    if (holder === undefined) return () => release(`${name}.udrbd`);
     if (Date.now() >= deadline) throw new MinorLocked(name, holder);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
+  }
+}
+
+/** Not rmSync, which looks at the file first. */
+function release(file: string): void {
+  try {
+    fs.unlinkSync(file);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
   }
 }
 
