@@ -15,6 +15,21 @@ export interface CallResult {
   readonly timedOut: boolean;
 }
 
+/**
+ * The place of a call that runs ahead: it is asked for before it is known whether everything before it succeeds, and does
+ * nothing if not.
+ */
+export interface CallOrder {
+  /** Stands for all calls that run ahead together. */
+  readonly chain: object;
+  /** Calls on lower levels come before. */
+  readonly level: number;
+  /** A request has gone out. */
+  onSent(): void;
+  /** Something before it failed, and the call has done nothing; its result is to be ignored. */
+  onSkipped(): void;
+}
+
 export interface RunSettings {
   readonly errors: ErrorOutput;
   /** Time limit; 0: none. */
@@ -23,6 +38,8 @@ export interface RunSettings {
   readonly holdOutput?: boolean;
   /** Where a back end in this process writes; the program's own streams by default. */
   readonly output?: TextOutput;
+  /** Only for our own tools. */
+  readonly order?: CallOrder;
 }
 
 /** Runs one call. */
@@ -36,6 +53,7 @@ export interface InProcessIo {
   readLine?(): string;
   env: NodeJS.ProcessEnv;
   programName: string;
+  readonly order?: CallOrder;
 }
 
 export type InProcessTool = (words: readonly string[], io: InProcessIo) => Promise<number>;
@@ -99,6 +117,7 @@ export async function runInProcess(
     programName: call.tool,
     ...(stdin === undefined ? {} : { stdin }),
     ...(readLine === undefined ? {} : { readLine }),
+    ...(settings.order === undefined ? {} : { order: settings.order }),
   });
   const result = await Promise.race([work, timer.expired]);
   timer.stop();

@@ -1,8 +1,8 @@
 /** Runs a plan, or prints it (drbdadm.md section 5.3). */
-import { type DeferredEntry, type Group, type Plan, type Step } from './plan';
+import { type Group, type Plan, type Step } from './plan';
 import { PlanPrinter } from './print-plan';
 import { ProgramEnd } from './program-end';
-import { runDeferred } from './run-deferred';
+import { type Perform, runDeferred } from './run-deferred';
 import { type RunSettings, StepRunner } from './run-steps';
 import { type TextOutput } from './text-output';
 
@@ -38,8 +38,10 @@ export async function executePlan(plan: Plan, settings: ExecutionSettings): Prom
     let code = 0;
     for (const group of plan.groups) code = Math.max(code, await doGroup(group, plan, doSteps, settings));
     const together = settings.together && !settings.dryRun;
-    const perform = (entry: DeferredEntry, output: TextOutput): number | Promise<number> =>
-      together ? new StepRunner(speakingTo(output, settings)).steps(entry.steps) : doSteps(entry.steps);
+    const perform: Perform = (entry, output, order) =>
+      together
+        ? new StepRunner(speakingTo(output, settings)).steps(entry.steps, order)
+        : doSteps(entry.steps);
     const mode = together ? { quiet: false, together } : Object.assign(runner, { together });
     return Math.max(code, await runDeferred(plan, mode, settings.output, perform));
   } catch (error) {

@@ -1,12 +1,39 @@
 /** What drbdadm runs in this process. */
+import { RequestSkipped } from '../control/channel/control-error';
 import { realHost } from '../drbdmeta/host';
 import { runDrbdmeta as drbdmeta, type DrbdmetaIo } from '../drbdmeta/run';
-import { sharedConnections } from '../drbdsetup/connections';
+import { chainedConnections, sharedConnections } from '../drbdsetup/connections';
+import { type DrbdsetupIo, runDrbdsetup as drbdsetup } from '../drbdsetup/run';
+import { type CallOrder } from './back-ends';
 
-export { runDrbdsetup } from '../drbdsetup/run';
+interface Ordered {
+  readonly order?: CallOrder;
+}
+
+/** The exit status of a call that did nothing means nothing. */
+const NOTHING_DONE = 20;
+
+async function unlessSkipped(work: Promise<number>, order: CallOrder | undefined): Promise<number> {
+  if (order === undefined) return work;
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof RequestSkipped)) throw error;
+    order.onSkipped();
+    return NOTHING_DONE;
+  }
+}
+
+export function runDrbdsetup(words: readonly string[], io: DrbdsetupIo & Ordered): Promise<number> {
+  const { order, env } = io;
+  if (order === undefined) return drbdsetup(words, io);
+  return unlessSkipped(drbdsetup(words, { ...io, connections: chainedConnections(env, order) }), order);
+}
 
 /** drbdmeta, which asks the daemon over the connection that drbdsetup's calls use. */
-export function runDrbdmeta(words: readonly string[], io: DrbdmetaIo): Promise<number> {
-  const host = realHost(io.env, () => sharedConnections(io.env).connect(false));
-  return drbdmeta(words, { ...io, host });
+export function runDrbdmeta(words: readonly string[], io: DrbdmetaIo & Ordered): Promise<number> {
+  const { order, env } = io;
+  const connections = order === undefined ? sharedConnections(env) : chainedConnections(env, order);
+  const host = realHost(env, () => connections.connect(false));
+  return unlessSkipped(drbdmeta(words, { ...io, host }), order);
 }

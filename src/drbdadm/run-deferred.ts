@@ -1,4 +1,6 @@
 /** Runs what `up` and `adjust` have scheduled, stage by stage across all resources (drbdadm.md sections 10, 11.4). */
+import { type CallOrder } from './back-ends';
+import { levelsAhead, type Outcome, runAhead } from './run-ahead';
 import { runTogether } from './run-together';
 import { type TextOutput } from './text-output';
 import { type DeferredEntry, type Plan, type Stage, stages } from './plan';
@@ -75,14 +77,20 @@ interface DeferredRun {
   readonly failedResources: Set<string>;
   readonly perform: Perform;
   readonly together: boolean;
+  /** By id. */
+  ahead: ReadonlyMap<number, Outcome>;
   failures: number;
 }
 
-/** Does the work of an entry, which says what it has to say to `output`. */
-export type Perform = (entry: DeferredEntry, output: TextOutput) => number | Promise<number>;
+/** Does the work of an entry, which says what it has to say to `output`. With `order` it runs ahead. */
+export type Perform = (
+  entry: DeferredEntry,
+  output: TextOutput,
+  order?: CallOrder,
+) => number | Promise<number>;
 
 /** True if the entry may run now: what it depends on has run, was cancelled or was skipped. */
-function isReady(run: DeferredRun, entry: DeferredEntry): boolean {
+function isReady(run: Pick<DeferredRun, 'finished'>, entry: DeferredEntry): boolean {
   return run.finished[entry.id] === 0 && (entry.after === undefined || run.finished[entry.after] === 1);
 }
 
@@ -103,6 +111,12 @@ function runEntry(run: DeferredRun, entry: DeferredEntry, output: TextOutput): v
     return undefined;
   }
   run.progress?.entry(entry.stage, entry.resource);
+  const known = run.ahead.get(entry.id);
+  if (known !== undefined) {
+    known.said.release(output);
+    if (known.kind === 'threw') throw known.error;
+    return finish(run, entry, known.code);
+  }
   const result = run.perform(entry, output);
   if (typeof result === 'number') return finish(run, entry, result);
   return result.then((code) => finish(run, entry, code));
@@ -120,6 +134,23 @@ function* takeReady(
       run.done += 1;
       yield entry;
     } else if (run.finished[entry.id] === 0) left.push(entry);
+  }
+}
+
+/** What the first pass would run, stage by stage. */
+function* firstPass(
+  run: DeferredRun,
+  byStage: Map<Stage, readonly DeferredEntry[]>,
+): Generator<DeferredEntry[]> {
+  const finished = run.finished.slice();
+  for (const stage of stages) {
+    const ready: DeferredEntry[] = [];
+    for (const entry of byStage.get(stage) ?? []) {
+      if (!isReady({ finished }, entry)) continue;
+      finished[entry.id] = 1;
+      ready.push(entry);
+    }
+    yield ready;
   }
 }
 
@@ -165,11 +196,13 @@ export async function runDeferred(
     failedResources: new Set(),
     perform,
     together: mode.together === true && !plan.progress,
+    ahead: new Map(),
     failures: 0,
   };
   mode.quiet = plan.progress;
   progress?.begin();
   const byStage: Map<Stage, readonly DeferredEntry[]> = sortByStage(plan.deferred);
+  if (run.together) run.ahead = await runAhead(levelsAhead(firstPass(run, byStage)), perform);
   let before = -1;
   while (run.done < plan.deferred.length && run.done > before) {
     before = run.done;

@@ -1,7 +1,7 @@
 /** Runs the steps of a plan (drbdadm.md sections 7, 9). */
 import { randomBytes } from 'node:crypto';
 import { type GlobalOptions } from '../config/model';
-import { type CallResult, type CallRunner } from './back-ends';
+import { type CallOrder, type CallResult, type CallRunner } from './back-ends';
 import { type TimeLimit } from './command-table';
 import { blockDeviceSize, deviceSectors } from './device-size';
 import { type BackEndCall, type ErrorOutput, type Step } from './plan';
@@ -49,14 +49,15 @@ export class StepRunner {
   }
 
   /** Runs a call for its result. */
-  private async perform(call: BackEndCall): Promise<CallResult> {
+  private async perform(call: BackEndCall, order?: CallOrder): Promise<CallResult> {
     const { settings } = this;
     if (settings.verbose) this.printer.call(call);
     const limit = seconds(settings.global, call.limit);
     const errors: ErrorOutput = this.quiet && call.errors === 'shown' ? 'hidden' : call.errors;
     if (call.environment.DRBD_RESOURCE !== undefined) this.announced = call.environment;
     const environment = { ...this.announced, ...call.environment };
-    const result = await settings.run({ ...call, environment }, { errors, seconds: limit });
+    const how = order === undefined ? { errors, seconds: limit } : { errors, seconds: limit, order };
+    const result = await settings.run({ ...call, environment }, how);
     if (result.timedOut) {
       settings.output.stderr(`Command '${this.plainText(call)}' did not terminate within ${limit} seconds\n`);
       throw new ProgramEnd(20);
@@ -68,8 +69,8 @@ export class StepRunner {
     return result;
   }
 
-  private async code(call: BackEndCall): Promise<number> {
-    return (await this.perform(call)).code;
+  private async code(call: BackEndCall, order?: CallOrder): Promise<number> {
+    return (await this.perform(call, order)).code;
   }
 
   private async sequence(calls: readonly BackEndCall[]): Promise<number> {
@@ -189,10 +190,22 @@ export class StepRunner {
     }
   }
 
-  /** Does steps in order until one has a result other than 0. */
-  async steps(steps: readonly Step[]): Promise<number> {
+  /** Does steps in order until one has a result other than 0; with `order` only calls, which run ahead. */
+  async steps(steps: readonly Step[], order?: CallOrder): Promise<number> {
+    if (order !== undefined) return this.callsAhead(steps, order);
     for (const step of steps) {
       const code = await this.step(step);
+      if (code !== 0) return code;
+    }
+    return 0;
+  }
+
+  /** All has been asked for when the last call has. */
+  private async callsAhead(steps: readonly Step[], order: CallOrder): Promise<number> {
+    const early: CallOrder = { ...order, onSent: () => undefined };
+    for (const [index, step] of steps.entries()) {
+      if (step.kind !== 'call') throw new TypeError(`a step cannot run ahead: ${step.kind}`);
+      const code = await this.code(step.call, index === steps.length - 1 ? order : early);
       if (code !== 0) return code;
     }
     return 0;

@@ -29,12 +29,13 @@ export function realHost(env: NodeJS.ProcessEnv, connect: Connect = () => ownCon
   return {
     ...lockPlaces(directory),
     stateFolder: machine ? '/var/lib/drbd' : path.join(directory, 'lib'),
-    diskState: (minor) => diskStateInDaemon(minor, directory, connect),
+    diskState: (minor) => diskStateInDaemon(minor, connect),
   };
 }
 
-/** A daemon that does not answer is an error. */
+/** A daemon that does not answer is an error. Without one nothing heavy is loaded. */
 async function ownConnection(env: NodeJS.ProcessEnv): Promise<Connection | undefined> {
+  if (!controlSocketExists(runDirectoryPath(env))) return undefined;
   const { connectToDaemon } = await import('../control/channel/client');
   const { ControlError } = await import('../control/channel/control-error');
   try {
@@ -45,13 +46,8 @@ async function ownConnection(env: NodeJS.ProcessEnv): Promise<Connection | undef
   }
 }
 
-/** Without a daemon nothing is configured, and nothing heavy is loaded. */
-async function diskStateInDaemon(
-  minor: number,
-  directory: string,
-  connect: Connect,
-): Promise<string | undefined> {
-  if (!controlSocketExists(directory)) return undefined;
+/** Without a daemon nothing is configured. */
+async function diskStateInDaemon(minor: number, connect: Connect): Promise<string | undefined> {
   const client = await connect();
   if (client === undefined) return undefined;
   try {

@@ -40,8 +40,8 @@ export function sharedConnections(env: Environment): ControlConnections {
 /** The connection stays open for the next command; a stream of events ends with its own connection. */
 function shared(client: ControlClient): ControlConnection {
   return {
-    request: (request, timeoutMs) => client.request(request, timeoutMs),
-    dump: (scope, timeoutMs) => client.dump(scope, timeoutMs),
+    request: (request, timeoutMs, place) => client.request(request, timeoutMs, place),
+    dump: (scope, timeoutMs, place) => client.dump(scope, timeoutMs, place),
     events: (live, reader) => client.events(live, reader),
     close: () => undefined,
   };
@@ -57,6 +57,52 @@ export function ownConnections(env: Environment): ControlConnections {
         if (!start && error instanceof ControlError && error.kind === 'no-daemon') return undefined;
         throw error;
       }
+    },
+  };
+}
+
+/** Where the requests of a call stand in a chain; they throw RequestSkipped if something before them fails. */
+export interface CallPlace {
+  /** Stands for the chain; all its requests go over one connection. */
+  readonly chain: object;
+  readonly level: number;
+  /** Called whenever a request goes out. */
+  onSent(): void;
+}
+
+interface Chain {
+  readonly number: number;
+  connection: ControlConnection | undefined;
+}
+const chains = new WeakMap<object, Chain>();
+let lastChain = 0;
+
+function chainOf(key: object): Chain {
+  const present = chains.get(key);
+  if (present !== undefined) return present;
+  lastChain += 1;
+  const made: Chain = { number: lastChain, connection: undefined };
+  chains.set(key, made);
+  return made;
+}
+
+/** The shared connection for a call with a place in a chain. */
+export function chainedConnections(env: Environment, call: CallPlace): ControlConnections {
+  const chain = chainOf(call.chain);
+  const place = { chain: chain.number, level: call.level };
+  return {
+    async connect(start) {
+      const connection = (chain.connection ??= await sharedConnections(env).connect(start));
+      if (connection === undefined) return undefined;
+      return {
+        ...connection,
+        request(request, timeoutMs) {
+          const answer = connection.request(request, timeoutMs, place);
+          call.onSent();
+          return answer;
+        },
+        dump: (scope, timeoutMs) => connection.dump(scope, timeoutMs, place),
+      };
     },
   };
 }

@@ -4,12 +4,13 @@ import { type ControlEvent } from '../contract/events';
 import {
   CONTRACT_VERSION,
   MAX_SERVER_MESSAGE,
+  type ChainPlace,
   type DumpScope,
   type ServerMessage,
 } from '../contract/messages';
 import { type ControlReply, type ControlRequest } from '../contract/requests';
 import { type ResourceSnapshot } from '../contract/snapshot';
-import { ControlError, errorCode, errorMessage } from './control-error';
+import { ControlError, errorCode, errorMessage, RequestSkipped } from './control-error';
 import { LineReader } from './line-reader';
 import { decodeServerMessage, encodeMessage } from './message-codec';
 import { controlSocketExists, controlSocketPath, runDirectoryPath, type Environment } from './run-directory';
@@ -28,7 +29,7 @@ export interface EventReader {
 
 interface Waiter {
   readonly resolve: (message: ServerMessage) => void;
-  readonly reject: (error: ControlError) => void;
+  readonly reject: (error: ControlError | RequestSkipped) => void;
   readonly parts: ResourceSnapshot[];
 }
 
@@ -71,18 +72,27 @@ export class ControlClient {
     return { client, daemon };
   }
 
-  /** Sends a request; answers may overtake each other. Throws ControlError if the connection ends or time is up. */
-  async request(request: ControlRequest, timeoutMs = 120_000): Promise<ControlReply> {
-    const answer = this.ask((id) => encodeMessage({ type: 'request', id, request }), timeoutMs);
+  /**
+   * Sends a request; answers may overtake each other. Throws ControlError if the connection ends or time is up, and
+   * RequestSkipped if it has a place in a chain and something before it failed.
+   */
+  async request(request: ControlRequest, timeoutMs = 120_000, place?: ChainPlace): Promise<ControlReply> {
+    const where = place === undefined ? {} : { place };
+    const answer = this.ask((id) => encodeMessage({ type: 'request', id, ...where, request }), timeoutMs);
     const { message } = await answer;
     if (message.type !== 'reply') throw new ControlError('protocol', 'the daemon did not answer the request');
     return message.reply;
   }
 
-  /** State of one resource (empty if unknown) or of all. */
-  async dump(scope?: DumpScope, timeoutMs = 120_000): Promise<readonly ResourceSnapshot[]> {
+  /** State of one resource (empty if unknown) or of all. Throws as `request` does. */
+  async dump(
+    scope?: DumpScope,
+    timeoutMs = 120_000,
+    place?: ChainPlace,
+  ): Promise<readonly ResourceSnapshot[]> {
     const which = typeof scope === 'string' ? { resource: scope } : scope;
-    const { parts } = await this.ask((id) => encodeMessage({ type: 'dump', id, ...which }), timeoutMs);
+    const where = place === undefined ? which : { place, ...which };
+    const { parts } = await this.ask((id) => encodeMessage({ type: 'dump', id, ...where }), timeoutMs);
     return parts;
   }
 
@@ -193,6 +203,7 @@ export class ControlClient {
         break;
       case 'reply':
       case 'dump-end':
+      case 'skipped':
         this.finish(message);
         break;
       case 'event':
@@ -213,7 +224,8 @@ export class ControlClient {
     if (waiter !== undefined) {
       this.waiting.delete(message.id);
       this.rest();
-      waiter.resolve(message);
+      if (message.type === 'skipped') waiter.reject(new RequestSkipped());
+      else waiter.resolve(message);
     } else if (message.type === 'dump-end') this.reader?.onDumpEnd();
   }
 

@@ -35,3 +35,11 @@ export function errorCode(error: unknown): string {
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The daemon did nothing, since something before it in its chain had failed. */
+export class RequestSkipped extends Error {
+  constructor() {
+    super('something that was asked for before failed');
+    this.name = 'RequestSkipped';
+  }
+}

@@ -36,13 +36,34 @@ export class MinorLocked extends Error {
   }
 }
 
-/** Takes the lock and returns how to release it. Throws MinorLocked, or the system's error. */
+/** Locks that this process holds, and for how many calls. */
+const ours = new Map<string, number>();
+
+/**
+ * Takes the lock and returns how to release it. As the reference's, it keeps out other processes: calls of this one have
+ * it together. Throws MinorLocked, or the system's error.
+ */
 export function lockMinor(places: LockPlaces, minor: number): () => void {
   const name = lockName(places, minor);
+  const users = ours.get(name) ?? 0;
+  if (users === 0) takeLock(places, name);
+  ours.set(name, users + 1);
+  return () => {
+    const left = (ours.get(name) ?? 1) - 1;
+    if (left > 0) {
+      ours.set(name, left);
+      return;
+    }
+    ours.delete(name);
+    release(`${name}.udrbd`);
+  };
+}
+
+function takeLock(places: LockPlaces, name: string): void {
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const holder = attempt(places, name);
-    if (holder === undefined) return () => release(`${name}.udrbd`);
+    if (holder === undefined) return;
     if (Date.now() >= deadline) throw new MinorLocked(name, holder);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
   }

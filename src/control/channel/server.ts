@@ -9,9 +9,11 @@ import { dumpEvents, type ControlEvent } from '../contract/events';
 import {
   CONTRACT_VERSION,
   MAX_CLIENT_MESSAGE,
+  type ChainPlace,
   type DumpScope,
   type ServerMessage,
 } from '../contract/messages';
+import { isSuccess } from '../contract/codes';
 import { type ControlReply, type ControlRequest } from '../contract/requests';
 import { type ResourceSnapshot } from '../contract/snapshot';
 import { ControlError, errorMessage } from './control-error';
@@ -19,6 +21,7 @@ import { takeHostLock, type HostLock } from './host-lock';
 import { LineReader } from './line-reader';
 import { decodeClientMessage, encodeMessage } from './message-codec';
 import { procFilePath, writeProcFile } from './proc-file';
+import { RequestChain } from './request-chain';
 import { controlSocketPath, ensureRunDirectory, pidFilePath } from './run-directory';
 
 export interface ControlServerCallbacks {
@@ -52,6 +55,7 @@ class Client {
   private lost = 0;
   private unanswered = 0;
   private ended = false;
+  private chain: RequestChain | undefined;
   /** Messages that arrived while the client's answers, unread by it, filled its share of memory. */
   private readonly waiting: string[] = [];
   /** Outstanding bytes up to which events are queued: a dump does not count against its reader. */
@@ -154,10 +158,13 @@ class Client {
     const { id } = message;
     switch (message.type) {
       case 'request':
-        this.ask(id, message.request);
+        this.inOrder(id, message.place, (done) => this.ask(id, message.request, done));
         break;
       case 'dump':
-        this.sendDump(dumpScope(message), id, (snapshot) => encodeMessage({ type: 'part', id, snapshot }));
+        this.inOrder(id, message.place, (done) => {
+          this.sendDump(dumpScope(message), id, (snapshot) => encodeMessage({ type: 'part', id, snapshot }));
+          done(true);
+        });
         break;
       case 'events':
         this.live = message.live;
@@ -170,6 +177,30 @@ class Client {
         this.allowance = this.backlog + this.socket.writableLength;
         break;
     }
+  }
+
+  private inOrder(
+    id: number,
+    place: ChainPlace | undefined,
+    begin: (done: (success: boolean) => void) => void,
+  ): void {
+    if (place === undefined) {
+      begin(() => undefined);
+      return;
+    }
+    if (this.chain?.number !== place.chain) this.chain = new RequestChain(place.chain);
+    this.unanswered += 1;
+    this.chain.add(place, {
+      begin: (done) => {
+        this.unanswered -= 1;
+        // What its client asked for in case something else succeeds, nobody wants any more.
+        if (!this.ended && !this.socket.destroyed) begin(done);
+      },
+      skip: () => {
+        this.unanswered -= 1;
+        this.send({ type: 'skipped', id });
+      },
+    });
   }
 
   private sendDump(
@@ -187,7 +218,7 @@ class Client {
     this.write(piece + encodeMessage({ type: 'dump-end', id }));
   }
 
-  private ask(id: number, request: ControlRequest): void {
+  private ask(id: number, request: ControlRequest, done: (success: boolean) => void): void {
     let answered = false;
     this.unanswered += 1;
     this.callbacks.onRequest(request, (reply) => {
@@ -195,6 +226,7 @@ class Client {
       answered = true;
       this.unanswered -= 1;
       this.send({ type: 'reply', id, reply });
+      done(isSuccess(reply.code));
       if (this.waiting.length > 0) setImmediate(() => this.takeUp());
     });
   }

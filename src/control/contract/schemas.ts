@@ -139,13 +139,15 @@ function tagged(tag: string, branches: Readonly<Record<string, Readonly<Record<s
   };
 }
 
+const place = object({ chain: count, level: count });
+
 /** What a client may send. */
 export const clientMessageSchema: Schema = {
   $schema: 'http://json-schema.org/draft-07/schema#',
   title: 'Message to the daemon',
   ...tagged('type', {
-    request: { id: count, request: ref('request') },
-    dump: { id: count, 'resource?': text, 'minor?': count },
+    request: { id: count, 'place?': place, request: ref('request') },
+    dump: { id: count, 'place?': place, 'resource?': text, 'minor?': count },
     events: { id: count, live: flag },
   }),
   definitions: { ...optionDefinitions, request: tagged('command', requests) },
@@ -322,6 +324,7 @@ export const serverMessageSchema: Schema = {
     part: { id: count, snapshot: ref('resourceSnapshot') },
     event: { seq: count, event: ref('event') },
     'dump-end': { id: count },
+    skipped: { id: count },
     overrun: { lost: count },
     closing: { reason: text },
   }),
