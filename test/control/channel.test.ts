@@ -358,7 +358,7 @@ describe('a daemon with too many clients', () => {
 describe('a daemon that breaks the contract', () => {
   it.each([
     ['no JSON', 'x\n', 'not JSON'],
-    ['another version', '{"type":"hello","version":2,"pid":1,"nodeName":"a","release":"1"}\n', 'version'],
+    ['another version', '{"type":"hello","version":1,"pid":1,"nodeName":"a","release":"1"}\n', 'version'],
     ['a message without end', Buffer.alloc(17 * 1024 * 1024, 65), 'too long'],
   ])('is refused: %s', async (_what, answer, reason) => {
     const server = net.createServer((socket) => {

@@ -192,7 +192,10 @@ export class ControlClient {
     switch (message.type) {
       case 'hello':
         if (message.version !== CONTRACT_VERSION) {
-          this.fail(new ControlError('protocol', `the daemon speaks contract ${message.version}`));
+          const versions = `contract version ${message.version}, this program ${CONTRACT_VERSION}`;
+          this.fail(
+            new ControlError('protocol', `the daemon speaks ${versions}: it has to be started again`),
+          );
         } else {
           this.greeted = true;
           this.onHello?.(message);

@@ -3,7 +3,6 @@
  * engine's business, as they are the kernel's. Option objects come from the catalogue.
  */
 import { optionsInContext, type OptionContext, type OptionSpec } from '../../options/catalogue';
-import { CONTRACT_VERSION } from './messages';
 
 /** A JSON Schema (draft 7) as plain data. */
 export interface Schema {
@@ -312,7 +311,8 @@ export const serverMessageSchema: Schema = {
   title: 'Message from the daemon',
   ...tagged('type', {
     hello: {
-      version: { const: CONTRACT_VERSION },
+      // The client says what it thinks of another one.
+      version: count,
       pid: count,
       nodeName: text,
       release: text,
