@@ -79,7 +79,7 @@ function stateCommitted(change: StateChange): void {
 function prepareVerifyRun(peerDevice: PeerDevice): void {
   const { io, device } = peerDevice;
   io.verify?.cancel();
-  io.verify = new VerifyRun(peerDevice, io.verifyPosition, io.verifyStop, device.size);
+  io.verify = new VerifyRun(peerDevice, io.verifyPosition, io.verifyStop, device.size, io.verify);
 }
 function verifyEnded(peerDevice: PeerDevice): void {
   const { io, device } = peerDevice;

@@ -220,7 +220,7 @@ function resyncAnswer(
     const { verify } = peerDevice.io;
     const block = verify?.find(sector, size, idHigh, idLow);
     if (verify === undefined || block === undefined) return unexpected(peerDevice, sector, size);
-    verify.refused(block);
+    if (block !== 'abandoned') verify.refused(block);
     return 'ok';
   });
 }
@@ -231,13 +231,12 @@ function verifyDigest(name: 'P_OV_REPLY' | 'P_OV_DAGTAG_REPLY'): VolumeRow {
     const { verify } = peerDevice.io;
     const block = verify?.find(sector, size, idHigh, idLow);
     if (verify === undefined || block === undefined) return unexpected(peerDevice, sector, size);
-    verify.digestArrived(block, digest.slice());
+    if (block !== 'abandoned') verify.digestArrived(block, digest.slice());
     return 'ok';
   });
 }
 function verifyResult(peerDevice: PeerDevice, sector: number, size: number, verdict: Verdict): HandlerResult {
   const { io } = peerDevice;
-  if (io.pending > 0) io.pending--;
   io.verifyPosition = sector + size / 512;
   if (peerDevice.now.repl === ReplicationState.VerifyT) io.verify?.peerFound(sector, size / 512, verdict);
   return 'ok';

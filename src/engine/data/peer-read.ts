@@ -204,7 +204,6 @@ export class PeerRead implements Interval, DiskWaiter {
       return;
     }
     const digest = hash.digest(this.data);
-    peerDevice.io.pending++;
     peerDevice.io.verify?.peerAsked();
     const common = { volume: device.vnr, sector, idHigh, idLow, size: sectors * 512, digest };
     const { nodeId, dagtag } = verifiedPosition(peerDevice);

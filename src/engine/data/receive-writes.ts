@@ -107,7 +107,7 @@ export function drainConnection(connection: Connection, done: () => void): void 
   io.life++;
   for (const peerDevice of connection.peerDevices) {
     dropRequests(peerDevice);
-    peerDevice.io.verify?.cancel();
+    peerDevice.io.verify?.forget();
     peerDevice.io.bitmapReceiver = undefined;
     peerDevice.io.bitmapReceived = false;
   }

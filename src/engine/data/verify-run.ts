@@ -31,6 +31,8 @@ class VerifyBlock implements Interval {
   idHigh = 0;
   /** A write overlapped: the digests prove nothing. */
   skipped = false;
+  /** The verify was stopped before the answer came: it may come yet, and is of no interest. */
+  abandoned = false;
   constructor(
     readonly sector: number,
     readonly sectors: number,
@@ -62,8 +64,9 @@ class Finding {
 }
 
 export class VerifyRun implements TimerWaiter {
-  readonly requests = new RequestTable<VerifyBlock>();
-  readonly bySector = new Map<number, VerifyBlock>();
+  /** Shared with the run before: its numbers are not given again while answers to it are on their way. */
+  private readonly requests: RequestTable<VerifyBlock>;
+  private readonly bySector: Map<number, VerifyBlock>;
   position: number;
   readonly startSector: number;
   readonly stop: number;
@@ -93,7 +96,10 @@ export class VerifyRun implements TimerWaiter {
     start: number,
     stop: number,
     size: number,
+    before: VerifyRun | undefined,
   ) {
+    this.requests = before?.requests ?? new RequestTable();
+    this.bySector = before?.bySector ?? new Map();
     const now = peerDevice.resource.host.ports.scheduler.now();
     this.startSector = this.position = start >= size ? 0 : Math.floor(start / BLOCK_SECTORS) * BLOCK_SECTORS;
     this.stop = Math.min(stop, size);
@@ -118,11 +124,21 @@ export class VerifyRun implements TimerWaiter {
     this.timer?.cancel();
     this.timer = this.peerDevice.resource.host.ports.scheduler.after(delay, this);
   }
+  /** Stops; answers that are still on their way are recognised. */
   cancel(): void {
     this.ended = true;
     this.timer?.cancel();
     this.timer = undefined;
-    for (const block of this.requests.all()) this.take(block);
+    this.peerDevice.io.pending -= this.owed;
+    this.owed = 0;
+    for (const block of this.requests.all()) this.settle(block);
+    for (const block of this.requests.all()) block.abandoned = true;
+  }
+  /** The connection is gone, and with it every answer. */
+  forget(): void {
+    this.cancel();
+    for (const block of this.requests.all()) this.requests.remove(block);
+    this.bySector.clear();
   }
   onTimer(): void {
     this.timer = undefined;
@@ -172,15 +188,26 @@ export class VerifyRun implements TimerWaiter {
     else connection.link.sendData({ type: 'P_OV_REQUEST', ...common });
   }
 
-  find(sector: number, bytes: number, idHigh: number, idLow: number): VerifyBlock | undefined {
+  /** The block that an answer is for; `abandoned` if nobody waits for the answer any more. */
+  find(sector: number, bytes: number, idHigh: number, idLow: number): VerifyBlock | 'abandoned' | undefined {
     const ids = this.peerDevice.connection.agreedProtocol >= 122;
     const block = ids ? this.requests.find(idHigh, idLow) : this.bySector.get(sector);
-    return block?.sector === sector && block.sectors * 512 === bytes ? block : undefined;
+    if (block?.sector !== sector || block.sectors * 512 !== bytes) return undefined;
+    if (!block.abandoned) return block;
+    this.remove(block);
+    return 'abandoned';
   }
-  private take(block: VerifyBlock): void {
-    const { peerDevice } = this;
+  private remove(block: VerifyBlock): void {
     this.requests.remove(block);
     if (this.bySector.get(block.sector) === block) this.bySector.delete(block.sector);
+  }
+  private take(block: VerifyBlock): void {
+    this.remove(block);
+    this.settle(block);
+  }
+  private settle(block: VerifyBlock): void {
+    if (block.abandoned) return;
+    const { peerDevice } = this;
     this.inFlight -= block.sectors;
     this.arrived += block.sectors;
     peerDevice.io.pending--;
@@ -208,7 +235,7 @@ export class VerifyRun implements TimerWaiter {
           const own = hash.digest(data);
           const equal = error === 0 && own.length === digest.length && own.every((b, i) => b === digest[i]);
           this.result(block, block.skipped ? 'skip' : equal ? 'same' : 'different');
-        }
+        } else this.remove(block);
         backing.release();
       },
     });
@@ -283,11 +310,14 @@ export class VerifyRun implements TimerWaiter {
   // --- the other side: the peer asks, and tells what it found
 
   peerAsked(): void {
+    if (this.ended) return;
     this.owed++;
+    this.peerDevice.io.pending++;
   }
   peerFound(sector: number, sectors: number, verdict: Verdict): void {
-    if (this.ended) return;
+    if (this.ended || this.owed === 0) return;
     this.owed--;
+    this.peerDevice.io.pending--;
     this.position = sector + sectors;
     this.count({ sector, sectors }, verdict);
     if (this.owed === 0) this.onAllTold?.();
