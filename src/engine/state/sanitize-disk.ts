@@ -33,10 +33,17 @@ export function upgradeFromOutdated(node: OpenDeviceChange, peer: OpenPeerDevice
     hasPeersCurrentUuid(node, peer) &&
     (peer.old.repl < ReplicationState.Established ||
       hasGotStable(peer) ||
-      peer.old.pdsk === DiskState.Outdated)
+      peer.old.pdsk === DiskState.Outdated ||
+      hasAttachedEqual(peer))
   ) {
     node.new.disk = peer.new.pdsk;
   }
+}
+/** The peer's attach has ended, and nobody has a block to sync: without this we would stay Outdated beside it. */
+function hasAttachedEqual({ peerDevice, old, new: now }: OpenPeerDeviceChange): boolean {
+  const attached = old.pdsk === DiskState.Negotiating || old.pdsk === DiskState.Consistent;
+  if (!attached || now.pdsk !== DiskState.UpToDate || peerDevice.uuids?.dirtyBits !== 0) return false;
+  return peerDevice.resource.host.dataActions.outOfSyncBits(peerDevice) === 0;
 }
 
 /** S19-S21. */
