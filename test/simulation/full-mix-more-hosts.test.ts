@@ -17,6 +17,8 @@ const failuresOf = (seed: number, hosts: number): string[] =>
 /** Seeds that found a bug of the engine, and what it was. */
 const foundBugs: readonly (readonly [seed: number, hosts: number, bug: string])[] = [
   [502601, 3, 'an attach that failed closed the disk while the loss of a peer was written to it'],
+  [500218, 5, 'a disk behind a diskless Primary became UpToDate because of a peer that was behind as well'],
+  [502371, 5, 'it did so after the loss of a third'],
 ];
 test.each(foundBugs)('seed %i, %i hosts: %s', (seed, hosts) => {
   expect(failuresOf(seed, hosts)).toEqual([]);

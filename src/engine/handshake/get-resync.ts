@@ -2,6 +2,7 @@
 import { DiskState, ReplicationState } from '../../control/contract/states';
 import { UUID_FLAG } from '../../wire/uuids110';
 import { type Device, type PeerDevice } from '../objects';
+import { isBehindDisklessPrimary } from '../state/data-trust';
 import { changeState } from '../state/transaction';
 import { isSyncTarget } from '../state/derived';
 import { resyncAfterUnstable } from './resync-after-unstable';
@@ -27,10 +28,13 @@ function preference(strategy: Strategy): number {
 export function tryToGetResync(device: Device): void {
   const { resource } = device;
   let best: { readonly peer: PeerDevice; readonly strategy: Strategy; readonly rank: number } | undefined;
+  const behind = isBehindDisklessPrimary(device);
   for (const peer of device.peerDevices) {
     if (peer.now.pdsk !== DiskState.UpToDate || peer.now.repl < ReplicationState.Established) continue;
     const strategy = strategyWhileConnected(peer);
     if (strategy === undefined) continue;
+    // A peer that is behind the Primary as we are is no help.
+    if (strategy.kind === 'no-sync' && behind) continue;
     const rank = preference(strategy);
     if (rank > (best?.rank ?? 0)) best = { peer, strategy, rank };
   }

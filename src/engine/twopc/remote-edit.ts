@@ -4,6 +4,7 @@ import { NO_VOLUME } from '../../wire/features';
 import { type PacketOf } from '../../wire/packets';
 import { complement, hasNode, NO_NODES, nodeBit, type NodeMask } from '../node-mask';
 import { type Connection, type Device, type PeerDevice, type Resource } from '../objects';
+import { isBehindDisklessPrimary } from '../state/data-trust';
 import { changedField, type ChangeWord } from './change-words';
 import { type ChangePhase } from './cluster-change';
 import { asDiskState, asReplicationState, asRole } from './state-values';
@@ -82,7 +83,7 @@ function editEmpty(resource: Resource, initiator: number, phase: ChangePhase): v
   if (phase !== 'commit') return;
   becomeUpToDate(resource);
 }
-/** Consistent disks become UpToDate again, unless sanitize or a reconciliation forbids it (engine.md 6.4). */
+/** Consistent disks become UpToDate again, unless a diskless Primary or a reconciliation forbids it (engine.md 6.4). */
 export function becomeUpToDate(resource: Resource): void {
   const held = resource.connections.some(
     (connection) =>
@@ -91,7 +92,8 @@ export function becomeUpToDate(resource: Resource): void {
   );
   if (held) return;
   for (const device of resource.devices) {
-    if (device.next.disk === DiskState.Consistent) device.next.disk = DiskState.UpToDate;
+    if (device.next.disk !== DiskState.Consistent || isBehindDisklessPrimary(device)) continue;
+    device.next.disk = DiskState.UpToDate;
   }
 }
 
