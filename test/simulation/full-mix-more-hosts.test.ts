@@ -18,6 +18,14 @@ const failuresOf = (seed: number, hosts: number): string[] =>
 const foundBugs: readonly (readonly [seed: number, hosts: number, bug: string])[] = [
   [502601, 3, 'an attach that failed closed the disk while the loss of a peer was written to it'],
   [500218, 5, 'a disk behind a diskless Primary became UpToDate because of a peer that was behind as well'],
+  [
+    500906,
+    4,
+    'the target of two hosts was still taken for in sync with the first when it had taken data of the second',
+  ],
+  [501599, 4, 'the same'],
+  [502445, 5, 'the same'],
+  [122, 3, 'the same'],
   [502371, 5, 'it did so after the loss of a third'],
 ];
 test.each(foundBugs)('seed %i, %i hosts: %s', (seed, hosts) => {

@@ -87,12 +87,18 @@ function crashIsSettled(node: DeviceChange, peer: PeerDeviceChange): boolean {
   });
 }
 
-/** In sync with a peer that is connected, one of both becomes the target of somebody else. */
+/**
+ * In sync with a peer that is connected, one of both becomes the target of somebody else; or it remains that, when the
+ * resync between both is over.
+ */
 function noteOtherData(node: DeviceChange, { peerDevice, old, new: next }: PeerDeviceChange): void {
   const { Established } = ReplicationState;
   if (next.repl !== Established) {
     peerDevice.tookOtherData = false;
     peerDevice.marksCount = 'not';
+  } else if (isSync(old.repl)) {
+    if (next.pdsk === DiskState.Inconsistent) peerDevice.tookOtherData = true;
+    if (node.new.disk === DiskState.Inconsistent) peerDevice.marksCount = 'ours';
   } else if (old.repl === Established && isGood(node.old.disk) && isGood(old.pdsk)) {
     if (isReplaced(next.pdsk)) peerDevice.tookOtherData = true;
     if (isReplaced(node.new.disk)) peerDevice.marksCount = 'ours';
