@@ -83,6 +83,7 @@ function finishAsTarget(run: ResyncRun): void {
       if (
         newDisk === DiskState.UpToDate &&
         other.next.repl === ReplicationState.PausedSyncT &&
+        !hasLeftBehind(other) &&
         (!hasCrashedAsPrimary(other) || hasGoneOnFrom(peerDevice, other.uuids?.currentUuid))
       )
         other.next.repl = ReplicationState.Established;

@@ -5,7 +5,7 @@ import { UUID_FLAG, UUID_NOT_IN_SYNC } from '../../wire/uuids110';
 import { MAX_NODES } from '../node-mask';
 import { type Device, type PeerDevice } from '../objects';
 import { sameUuid } from '../state/data-trust';
-import { isSyncSource, isSyncTarget } from '../state/derived';
+import { isOrBecomesSyncSource, isSyncTarget } from '../state/derived';
 import { logLine } from '../state/object-log';
 import {
   markDirty,
@@ -112,13 +112,13 @@ function clearGeneration(peerDevice: PeerDevice, node: number): void {
 }
 
 /**
- * The peer's generation is ours, but not its data: it is still our target, or we have writes of our own, the last ones
+ * The peer's generation is ours, but not its data: it is still our target, or is about to be, or we have writes of our own, the last ones
  * before a crash as Primary or those that failed for want of quorum. What is in sync with the peer need not be with us.
  */
 function differsFromUs(peerDevice: PeerDevice): boolean {
   const { device, now } = peerDevice;
   if (device.crashedPrimary || device.primaryLostQuorum) return true;
-  return isSyncSource(now.repl) && device.resource.host.dataActions.outOfSyncBits(peerDevice) > 0;
+  return isOrBecomesSyncSource(now.repl) && device.resource.host.dataActions.outOfSyncBits(peerDevice) > 0;
 }
 
 function pushHistoryAfterClear(device: Device, node: number): void {
