@@ -94,7 +94,9 @@ export function compareWhileConnected(
     logLine(peerDevice, 'info', `Unexpected result of handshake() ${strategyName(strategy)}!`);
     return undefined;
   }
-  prepareBitmap(peerDevice, strategy, { self: view.self.current, peer: view.peer.current });
+  // The bits of a resync that goes on are what it works with: this one is put off until then.
+  if (peerDevice.now.repl <= ReplicationState.Established)
+    prepareBitmap(peerDevice, strategy, { self: view.self.current, peer: view.peer.current });
   return strategyToRepl(view, strategy);
 }
 
