@@ -41,7 +41,7 @@ function negotiatedDisk(
 }
 
 /** What the meta-data says, unless this Primary has already written elsewhere what this disk does not hold (9.1). */
-export function diskStateWithoutPartner(node: OpenDeviceChange): DiskState {
+function diskStateWithoutPartner(node: OpenDeviceChange): DiskState {
   return holdsOlderData(node, 'new') ? DiskState.Detaching : diskStateFromMetadata(node, 'new');
 }
 

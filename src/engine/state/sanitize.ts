@@ -7,7 +7,7 @@ import { sameUuid } from './data-trust';
 import { hasAccessibleData, isDisconnectReason, isSuspended } from './derived';
 import { computeQuorum } from './quorum-view';
 import { clampByReplication } from './repl-clamp';
-import { diskStateWithoutPartner, settleAttachNegotiation } from './sanitize-attach';
+import { settleAttachNegotiation } from './sanitize-attach';
 import {
   compareWithDisklessPrimary,
   consumeGotStable,
@@ -38,11 +38,7 @@ export function sanitize(change: OpenChange, options: ChangeOptions): Transactio
     if (isMaybeCrashedPrimary(link, options)) maybeCrashedPrimary = true;
   }
   for (const node of change.devices) {
-    const lostConnection = sanitizeDevice(change, node, options, notes);
-    // S27
-    if (lostConnection && node.new.disk === DiskState.Negotiating) {
-      node.new.disk = diskStateWithoutPartner(node);
-    }
+    sanitizeDevice(change, node, options, notes);
     if (maybeCrashedPrimary) doubtAfterLostPrimary(change, node);
   }
   noteDataAccess(change, notes);
@@ -66,13 +62,16 @@ function isMaybeCrashedPrimary(link: OpenLinkChange, options: ChangeOptions): bo
   return isDisconnectReason(cstate) && cstate !== ConnectionState.TearDown;
 }
 
-/** Returns whether a peer of the device was lost. */
+/**
+ * Without S27, by which the loss of one peer ends the negotiation of an attach with what the meta-data say: S4 does that
+ * when nobody else is there to answer, and the others may hold newer data.
+ */
 function sanitizeDevice(
   change: OpenChange,
   node: OpenDeviceChange,
   options: ChangeOptions,
   notes: TransactionNotes,
-): boolean {
+): void {
   // S2, S3
   if (node.old.disk === DiskState.Diskless && node.new.disk === DiskState.Detaching) {
     node.new.disk = DiskState.Diskless;
@@ -86,10 +85,9 @@ function sanitizeDevice(
   }
   settleAttachNegotiation(node, notes);
   let goodPeer = false;
-  let lostConnection = false;
   for (const peer of node.peers) {
     if (isGoodPeer(node, peer)) goodPeer = true;
-    if (sanitizeLink(change, node, peer, notes)) lostConnection = true;
+    sanitizeLink(change, node, peer, notes);
   }
   selectSyncTarget(node);
   for (const peer of node.peers) {
@@ -112,7 +110,6 @@ function sanitizeDevice(
     settleReplication(node, peer);
   }
   settleQuorum(node, notes);
-  return lostConnection;
 }
 
 /** S5. */
@@ -125,21 +122,21 @@ function isGoodPeer(node: OpenDeviceChange, peer: OpenPeerDeviceChange): boolean
   );
 }
 
-/** S6-S10. Returns whether this change loses the connection. */
+/** S6-S10. */
 function sanitizeLink(
   change: OpenChange,
   node: OpenDeviceChange,
   peer: OpenPeerDeviceChange,
   notes: TransactionNotes,
-): boolean {
+): void {
   const state = peer.new;
   if (state.repl < ReplicationState.Established) {
     state.resyncSuspPeer = false;
     if (state.pdsk > DiskState.DUnknown || state.pdsk < DiskState.Inconsistent)
       state.pdsk = DiskState.DUnknown;
   }
-  const lost = peer.old.repl >= ReplicationState.Established && state.repl < ReplicationState.Established;
-  if (lost) state.resyncActive = false;
+  if (peer.old.repl >= ReplicationState.Established && state.repl < ReplicationState.Established)
+    state.resyncActive = false;
   if (
     peer.link.new.cstate === ConnectionState.StandAlone &&
     node.new.disk === DiskState.Diskless &&
@@ -166,7 +163,6 @@ function sanitizeLink(
   ) {
     peer.link.new.suspFencing = true;
   }
-  return lost;
 }
 
 /** S25. */
