@@ -3,12 +3,14 @@
 // the bundle; V8 itself refuses it on another processor or under other flags. Where there is none, or it cannot be
 // written, the program runs without. It holds the functions that the commands used so far needed, so a command that is
 // new to it adds its own.
-if (!/^v(20\.(19|[2-9]\d)|2[1-9]|[3-9]\d)\./.test(process.version)) require('./check-node.cjs');
+const [major, minor] = process.versions.node.split('.', 2);
+if (Number(major) < 20 || (major === '20' && Number(minor) < 19)) require('./check-node.cjs');
 const fs = require('node:fs');
-const path = require('node:path');
 const vm = require('node:vm');
 
-const dist = path.join(path.dirname(__dirname), 'dist');
+const dist = `${__dirname.slice(0, __dirname.lastIndexOf('/'))}/dist`;
+/** V8 refuses what was compiled under other flags. */
+const flags = encodeURIComponent(process.execArgv.join(''));
 /** Source of the program: what is a command, and what only looks like one. */
 let vocabulary;
 /** Rewriting ends somewhere, whatever words come. */
@@ -28,15 +30,18 @@ function read(file) {
 
 /** Command words of this call that the cache has not seen. */
 function unseen(words) {
+  // Options and most file names are none at first sight; the expression takes time to be compiled.
   const isNew = (word) =>
+    word[0] >= 'a' &&
+    word[0] <= 'z' &&
     /^[a-z][a-z-]{1,30}$/.test(word) &&
-    !words.includes(word) &&
     (vocabulary.includes(`"${word}"`) || vocabulary.includes(`${word}:`));
-  return process.argv.slice(2, 12).filter(isNew);
+  return process.argv.slice(2, 12).filter((word) => !words.includes(word) && isNew(word));
 }
 
 /** Keeps what V8 has compiled. V8 trusts its data blindly, so no reader may ever see half a file. */
 function keep(script, file, prefix, words) {
+  const path = require('node:path');
   const folder = path.dirname(file);
   const mine = `${file}.${process.pid}`;
   try {
@@ -55,24 +60,38 @@ function keep(script, file, prefix, words) {
   }
 }
 
+const HEAD = '(function (exports, require, module, __filename, __dirname) {';
+const TAIL = '\n})';
+
+/** The bundle as a function. It is put together as bytes, so that V8 need not copy half a megabyte again. */
+function sourceOf(filename, size) {
+  const bytes = Buffer.allocUnsafeSlow(HEAD.length + size + TAIL.length);
+  let at = bytes.write(HEAD, 'latin1');
+  const fd = fs.openSync(filename, 'r');
+  for (let end = at + size, count = -1; at < end && count !== 0; at += count)
+    count = fs.readSync(fd, bytes, at, end - at);
+  fs.closeSync(fd);
+  at += bytes.write(TAIL, at, 'latin1');
+  // The bundles are ASCII.
+  return bytes.toString('latin1', 0, at);
+}
+
 /** Runs a bundle; `require` finds the other bundles, too. The value is what it exports. */
 function load(program) {
-  const filename = path.join(dist, `${program}.cjs`);
+  const filename = `${dist}/${program}.cjs`;
   const { mtimeMs, size } = fs.statSync(filename);
-  // V8 refuses what was compiled under other flags.
-  const flags = process.execArgv.join('').replace(/[^a-z0-9]/g, '');
   const prefix = `${program}-${process.version}-${process.arch}${flags}-`;
-  const cache = path.join(dist, 'cache', `${prefix}${mtimeMs.toString(36)}-${size}`);
+  const cache = `${dist}/cache/${prefix}${mtimeMs.toString(36)}-${size}`;
   const { data, words } = read(cache);
-  // The bundles are ASCII.
-  const source = `(function (exports, require, module, __filename, __dirname) {${fs.readFileSync(filename, 'latin1')}\n})`;
+  const source = sourceOf(filename, size);
   const script = new vm.Script(source, { filename, cachedData: data });
   vocabulary ??= source;
   const added = words.length < MOST_WORDS ? unseen(words) : [];
   if (data === undefined || script.cachedDataRejected || added.length > 0)
     process.on('exit', () => keep(script, cache, prefix, [...words, ...added]));
   const module = { exports: {} };
-  const find = (name) => (name.startsWith('./') ? exports.load(path.basename(name, '.cjs')) : require(name));
+  const find = (name) =>
+    name.startsWith('./') ? exports.load(name.slice(2, -'.cjs'.length)) : require(name);
   script.runInThisContext().call(module.exports, module.exports, find, module, filename, dist);
   return module.exports;
 }
@@ -83,3 +102,6 @@ exports.load = function (program) {
   return loaded.get(program);
 };
 exports.start = exports.load;
+
+// Launchers that are shell scripts call this file itself, which Node finds sooner: start.cjs PROGRAM LAUNCHER ARGUMENT...
+if (require.main === module) exports.load(process.argv.splice(1, 2)[1]);

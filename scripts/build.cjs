@@ -95,6 +95,27 @@ const separate = (program) => ({
 });
 /** What programs read less of at every start: chevrotain's lexer, for we have our own, and remarks in the catalogue. */
 const unused = ['title', 'basedOn', 'fields', 'numberSuffixes', 'sectionContexts'];
+const slimJson = (name) =>
+  JSON.stringify(JSON.parse(fs.readFileSync(name, 'utf8')), (key, value) =>
+    unused.includes(key) ? undefined : value,
+  );
+/**
+ * Chevrotain's way of putting its parser together, which is run at every start, for methods only, and without those that a
+ * grammar with more than five of a kind in one rule would call. Deleting something makes V8 keep a table for the object,
+ * where it would copy the list of all methods for each one that is added.
+ */
+const mixins = `
+const isUnused = (name) => name >= 'A' && name < '_' && '56789'.includes(name.at(-1));
+export function applyMixins(derived, bases) {
+  const target = derived.prototype;
+  target.first = target.second = 0;
+  delete target.first;
+  delete target.second;
+  for (const { prototype } of bases)
+    for (const name of Object.getOwnPropertyNames(prototype))
+      if (name !== 'constructor' && !isUnused(name))
+        Object.defineProperty(target, name, Object.getOwnPropertyDescriptor(prototype, name));
+}`;
 const slimmer = {
   name: 'slimmer',
   setup({ onLoad }) {
@@ -102,10 +123,10 @@ const slimmer = {
       contents: 'export const Lexer = { NA: /NOT_APPLICABLE/ }; export const LexerDefinitionErrorType = {};',
     }));
     onLoad({ filter: /grammar\/options\.json$/ }, ({ path: name }) => ({
-      contents: JSON.stringify(JSON.parse(fs.readFileSync(name, 'utf8')), (key, value) =>
-        unused.includes(key) ? undefined : value,
-      ),
-      loader: 'json',
+      contents: `module.exports = JSON.parse(${JSON.stringify(slimJson(name))});`,
+    }));
+    onLoad({ filter: /chevrotain\/lib\/src\/parse\/parser\/utils\/apply_mixins\.js$/ }, () => ({
+      contents: mixins,
     }));
   },
 };
@@ -132,7 +153,7 @@ async function build() {
   fs.mkdirSync(path.join(dist, 'vendor'), { recursive: true });
   require('./generate-control-validators.cjs').generate();
   const present = Object.entries(programs).filter(([, entry]) => fs.existsSync(path.join(root, entry)));
-  const define = { ...common.define, __UDRBD_GRAMMAR__: await preparedGrammar() };
+  const define = { ...common.define, __UDRBD_GRAMMAR__: JSON.stringify(await preparedGrammar()) };
   const jobs = present.map(([name, entry]) =>
     esbuild.build({
       ...common,

@@ -211,13 +211,20 @@ function readTemplateStatement(reading: Reading, path: string, resource: Resourc
   resource.templateFile = template.origin.file;
 }
 
+function hasControlCharacter(name: string): boolean {
+  for (let at = 0; at < name.length; at++) {
+    const char = name.charCodeAt(at);
+    if (char < 0x20 || char === 0x7f) return true;
+  }
+  return false;
+}
+
 /** Bad names end the real tool at once, without naming the file (config-language.md 7.3a). */
 function checkName(reading: Reading, name: string, token: Token | undefined): void {
   const problem =
     name === ''
       ? 'Resource name is empty.'
-      : // eslint-disable-next-line no-control-regex
-        /[\x00-\x1f\x7f]/.test(name)
+      : hasControlCharacter(name)
         ? "Resource name is invalid - please don't use control characters."
         : undefined;
   if (problem === undefined) return;

@@ -83,6 +83,7 @@ function minorFor(reading: Reading, node: DeviceNode, name: string, local: boole
 
 function checkMinorAgainstName(reading: Reading, node: DeviceNode, name: string, minor: number): void {
   const rest = name.startsWith(DEVICE_PREFIX) ? name.slice(DEVICE_PREFIX.length) : undefined;
+  if (rest === String(minor)) return;
   const isNumber = rest !== undefined && /^\d+$/.test(rest);
   if (isNumber && Number(rest) === minor) return;
   const { origin, place } = statementPlace(reading);

@@ -60,7 +60,8 @@ const ownDriverVersion = '9.3.0';
 
 /** `DRBD_DRIVER_VERSION_OVERRIDE` if it is a version other than 0, else our own (drbdadm.md 3.1). */
 function driverVersion(env: NodeJS.ProcessEnv): string {
-  const match = /^(\d+)\.(\d+)\.(\d+)/.exec(env.DRBD_DRIVER_VERSION_OVERRIDE ?? '');
+  const override = env.DRBD_DRIVER_VERSION_OVERRIDE ?? '';
+  const match = override === '' ? null : /^(\d+)\.(\d+)\.(\d+)/.exec(override);
   return match !== null && match.slice(1).some((part) => Number(part) !== 0) ? match[0] : ownDriverVersion;
 }
 
@@ -392,7 +393,7 @@ function buildText(): string {
 /** Directory of the launcher that runs us, links resolved. */
 export function launcherDirectory(script: string | undefined): string {
   try {
-    return path.dirname(fs.realpathSync(script ?? ''));
+    return path.dirname(fs.realpathSync.native(script ?? ''));
   } catch {
     return '';
   }

@@ -24,11 +24,12 @@ export interface PreparedGrammar {
   readonly decisions: readonly Decision[];
 }
 
-declare const __UDRBD_GRAMMAR__: PreparedGrammar;
+/** As JSON: V8 reads that sooner than it makes the objects of a literal. */
+declare const __UDRBD_GRAMMAR__: string;
 
 /** From scripts/build.cjs; there is none where the sources run unbundled. */
 export const preparedGrammar: PreparedGrammar | 'none' =
-  typeof __UDRBD_GRAMMAR__ === 'undefined' ? 'none' : __UDRBD_GRAMMAR__;
+  typeof __UDRBD_GRAMMAR__ === 'undefined' ? 'none' : (JSON.parse(__UDRBD_GRAMMAR__) as PreparedGrammar);
 
 interface Alternative {
   readonly GATE?: () => boolean;

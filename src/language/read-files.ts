@@ -60,7 +60,7 @@ function canonicalName(name: string): string {
   const slash = name.lastIndexOf('/');
   if (slash === 0) return name;
   try {
-    const directory = fs.realpathSync(bytes(slash < 0 ? '.' : name.slice(0, slash)), 'latin1');
+    const directory = fs.realpathSync.native(bytes(slash < 0 ? '.' : name.slice(0, slash)), 'latin1');
     return directory === '/' ? `/${name.slice(slash + 1)}` : `${directory}/${name.slice(slash + 1)}`;
   } catch {
     return path.resolve(name);
@@ -69,7 +69,7 @@ function canonicalName(name: string): string {
 
 function realPath(name: string): string | undefined {
   try {
-    return fs.realpathSync(bytes(name), 'latin1');
+    return fs.realpathSync.native(bytes(name), 'latin1');
   } catch {
     return undefined;
   }

@@ -105,10 +105,30 @@ class ScannedToken implements Token {
 
 const typeIndex = (type: TokenType): number => type.tokenTypeIdx ?? 0;
 
+/** Type of a plain number or IPv4 address, without the regular expression, which takes time to be compiled. */
+function plainNumberType(word: string): TokenType | undefined {
+  let dots = 0;
+  let digits = 0;
+  let longest = 0;
+  for (let at = 0; at < word.length; at++) {
+    const char = word.charCodeAt(at);
+    if (char >= Char.zero && char <= Char.nine) {
+      digits++;
+      if (digits > longest) longest = digits;
+    } else if (char === Char.dot && digits > 0) {
+      dots++;
+      digits = 0;
+    } else return undefined;
+  }
+  if (digits === 0) return undefined;
+  if (dots === 0 && longest <= 8) return Integer;
+  return dots === 3 && longest <= 3 ? Ipv4 : undefined;
+}
+
 /** Type of a word that starts with a digit. */
 function numberType(word: string): TokenType {
-  // Most numbers are plain and short.
-  if (word.length <= 8 && !/\D/.test(word)) return Integer;
+  const plain = plainNumberType(word);
+  if (plain !== undefined) return plain;
   const match = NUMBERLIKE.exec(word);
   if (match === null) return Str;
   if (match[1] !== undefined) return Integer;

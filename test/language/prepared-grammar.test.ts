@@ -1,6 +1,5 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import vm from 'node:vm';
 import zlib from 'node:zlib';
 import fc from 'fast-check';
 import { analyseGrammar } from '../../src/language/analyse-grammar';
@@ -80,9 +79,9 @@ describe('the grammar prepared by the build', () => {
 
   test.each(['config', 'more', 'snapshot'])('is what the bundle drbdadm-%s carries', (part) => {
     const bundle = fs.readFileSync(path.join(root, `dist/drbdadm-${part}.cjs`), 'latin1');
-    const start = bundle.indexOf('{chevrotain:"');
+    const start = bundle.indexOf('{"chevrotain":"');
     const end = bundle.indexOf('}]}', start) + 3;
-    expect(vm.runInNewContext(`(${bundle.slice(start, end)})`)).toEqual(found);
+    expect(JSON.parse(bundle.slice(start, end))).toEqual(found);
   });
 
   test.each<[string, Partial<PreparedGrammar>]>([

@@ -12,11 +12,14 @@ interface Use {
 }
 
 /** Most IPv4 addresses are written as they are printed: then the text is as good as the bytes. */
-const PLAIN_IPV4 = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/;
+function isPlainIpv4(address: string): boolean {
+  const parts = address.split('.');
+  return parts.length === 4 && parts.every((part) => part.length <= 3 && part === String(Number(part)));
+}
 
 /** Addresses compare as binary. */
 function placeKey({ family, address }: Address): string {
-  if (family === 'ipv4' && PLAIN_IPV4.test(address)) return address;
+  if (family === 'ipv4' && isPlainIpv4(address)) return address;
   const bytes = family === 'ipv4' ? ipv4Bytes(address) : family === 'ipv6' ? ipv6Bytes(address) : undefined;
   const place = bytes?.join('.') ?? address;
   return family === 'ipv4' ? place : `${family} ${place}`;
