@@ -9,8 +9,17 @@ const fs = require('node:fs');
 const vm = require('node:vm');
 
 const dist = `${__dirname.slice(0, __dirname.lastIndexOf('/'))}/dist`;
-/** V8 refuses what was compiled under other flags. */
-const flags = encodeURIComponent(process.execArgv.join(''));
+/** A short name for the flags of this process: V8 refuses what was compiled under other ones. */
+function flagsName() {
+  let number = 0;
+  for (const flag of process.execArgv) {
+    // A file follows.
+    if (flag === '--snapshot-blob') break;
+    for (let i = 0; i < flag.length; i++) number = (number * 31 + flag.charCodeAt(i)) >>> 0;
+  }
+  return number.toString(36);
+}
+const flags = flagsName();
 /** Source of the program: what is a command, and what only looks like one. */
 let vocabulary;
 /** Rewriting ends somewhere, whatever words come. */
@@ -56,7 +65,11 @@ function keep(script, file, prefix, words) {
       if (name.startsWith(prefix) && !file.endsWith(name))
         fs.rmSync(path.join(folder, name), { force: true });
   } catch {
-    fs.rmSync(mine, { force: true });
+    try {
+      fs.rmSync(mine, { force: true });
+    } catch {
+      // There is none, or nothing can be done about it.
+    }
   }
 }
 
@@ -80,7 +93,7 @@ function sourceOf(filename, size) {
 function load(program) {
   const filename = `${dist}/${program}.cjs`;
   const { mtimeMs, size } = fs.statSync(filename);
-  const prefix = `${program}-${process.version}-${process.arch}${flags}-`;
+  const prefix = `${program}-${process.version}-${process.arch}-${flags}-`;
   const cache = `${dist}/cache/${prefix}${mtimeMs.toString(36)}-${size}`;
   const { data, words } = read(cache);
   const source = sourceOf(filename, size);
