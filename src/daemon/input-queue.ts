@@ -90,12 +90,12 @@ export class InputQueue implements Scheduler {
     this.inputs.push({ run: action });
     if (!this.running) this.run();
   }
-  /** As `input`, for what a client or a peer sent: more may follow soon. */
-  data(input: Task): void {
+  /** As `input`, for what a client or a peer sent. `soon`: more may follow, and is worth staying awake for. */
+  data(input: Task, soon = true): void {
     this.inputs.push(input);
     if (this.running) return;
     this.run();
-    this.spin.dataCame();
+    if (soon) this.spin.dataCame();
   }
   /** Makes `action` an input that comes later, never from within the call. */
   later(action: () => void): void {

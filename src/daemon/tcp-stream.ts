@@ -4,7 +4,7 @@ import { type ByteStream, type Endpoint, type StreamReceiver } from '../engine/p
 import { type InputQueue, type RoundEnd } from './input-queue';
 import { errnoOf } from './os-error';
 import { isGreaterAddress } from './raw-address';
-import { ReceiveMemory, type SlabPool } from './receive-memory';
+import { ReceiveMemory, type Slab, type SlabPool } from './receive-memory';
 import { descriptorOf, readInto, writeNow } from './socket-handle';
 
 /** Small writes are joined in pieces of this many bytes; larger ones get a piece of their own. */
@@ -12,6 +12,8 @@ const PIECE = 64 * 1024;
 const LARGE = 16 * 1024;
 /** Less than this waits for the end of the turn: acknowledgements leave together, after the disk operations. */
 const URGENT = 256;
+/** So much at once is a stream of data: to wait for more without sleeping would take time from those who process it. */
+const BULK = 128 * 1024;
 /** `onDrained` comes when the queue has shrunk to this many bytes. */
 const LOW_MARK = 64 * 1024;
 const SPARE_PIECES = 32;
@@ -29,9 +31,12 @@ function takePiece(): Buffer {
 function giveBack({ buffer }: Uint8Array): void {
   if (spare.length < SPARE_PIECES && joined.has(buffer)) spare.push(Buffer.from(buffer));
 }
-/** Shared bytes must not wait: their owner will use them for something else. */
-const ownCopy = (piece: Uint8Array): Uint8Array =>
-  joined.has(piece.buffer) ? piece : Uint8Array.from(piece);
+/** What waits for the socket. */
+interface Waiting {
+  readonly bytes: Uint8Array;
+  /** Holds them, unless they are ours. */
+  readonly slab: Slab | undefined;
+}
 
 /** Headers and acknowledgements are copied faster in a loop than by a call. */
 const FEW = 64;
@@ -52,7 +57,7 @@ export class TcpStream implements ByteStream, RoundEnd {
   private tailUsed = 0;
   private held = 0;
   /** What the socket has and will call back for, oldest first. */
-  private readonly written: Uint8Array[] = [];
+  private readonly written: Waiting[] = [];
   private aboveLowMark = false;
   private asked = false;
   private urgent = false;
@@ -67,7 +72,7 @@ export class TcpStream implements ByteStream, RoundEnd {
     socket: Socket,
     readonly local: Endpoint,
     readonly remote: Endpoint,
-    slabs?: SlabPool,
+    private readonly slabs?: SlabPool,
   ) {
     const memory = new ReceiveMemory(slabs);
     this.memory = memory;
@@ -75,7 +80,7 @@ export class TcpStream implements ByteStream, RoundEnd {
       space: () => memory.space(),
       onRead: (length) => {
         this.arrived = length;
-        queue.data(this.delivery);
+        queue.data(this.delivery, length < BULK);
       },
     });
     this.descriptor = descriptorOf(this.socket);
@@ -110,7 +115,7 @@ export class TcpStream implements ByteStream, RoundEnd {
 
   write(bytes: Uint8Array): void {
     if (this.closed || this.ending || bytes.length === 0) return;
-    if (bytes.length >= LARGE) this.push(Uint8Array.from(bytes));
+    if (bytes.length >= LARGE) this.push(new Uint8Array(bytes));
     else this.append(bytes);
     this.ask(bytes.length);
   }
@@ -160,27 +165,32 @@ export class TcpStream implements ByteStream, RoundEnd {
     this.held = 0;
     if (this.closed) return;
     const { socket } = this;
-    const rest = socket.writableLength === 0 ? this.writeDirectly(pieces) : pieces.map(ownCopy);
+    const rest = socket.writableLength === 0 ? this.writeDirectly(pieces) : pieces.map(this.own);
     if (rest.length > 1) socket.cork();
     for (const piece of rest) {
       this.written.push(piece);
-      socket.write(piece, this.onWritten);
+      socket.write(piece.bytes, this.onWritten);
     }
     if (rest.length > 1) socket.uncork();
     if (socket.writableLength > LOW_MARK) this.aboveLowMark = true;
     if (this.ending) socket.end();
   }
-  /** Returns what the kernel did not take, as bytes of our own. */
-  private writeDirectly(pieces: readonly Uint8Array[]): Uint8Array[] {
-    if (this.descriptor < 0 || this.socket.destroyed) return pieces.map(ownCopy);
+  /** Shared bytes must not wait, for their owner will use them for something else; unless they lie in a slab. */
+  private readonly own = (piece: Uint8Array): Waiting => {
+    if (joined.has(piece.buffer)) return { bytes: piece, slab: undefined };
+    const slab = this.slabs?.hold(piece);
+    return { bytes: slab === undefined ? new Uint8Array(piece) : piece, slab };
+  };
+  /** Returns what the kernel did not take. */
+  private writeDirectly(pieces: readonly Uint8Array[]): Waiting[] {
+    if (this.descriptor < 0 || this.socket.destroyed) return pieces.map(this.own);
     let first = 0;
     while (first < pieces.length) {
       const batch = pieces.length <= MOST_PIECES ? pieces : pieces.slice(first, first + MOST_PIECES);
       let taken = writeNow(this.descriptor, batch);
       for (const piece of batch) {
         if (taken < piece.length) {
-          const rest = pieces.slice(first + 1).map(ownCopy);
-          return [Uint8Array.from(piece.subarray(taken)), ...rest];
+          return [piece.subarray(taken), ...pieces.slice(first + 1)].map(this.own);
         }
         taken -= piece.length;
         giveBack(piece);
@@ -191,7 +201,10 @@ export class TcpStream implements ByteStream, RoundEnd {
   }
   private readonly onWritten = (): void => {
     const piece = this.written.shift();
-    if (piece !== undefined) giveBack(piece);
+    if (piece !== undefined) {
+      giveBack(piece.bytes);
+      if (piece.slab !== undefined) this.slabs?.release(piece.slab);
+    }
     if (!this.aboveLowMark || this.queuedBytes > LOW_MARK) return;
     this.aboveLowMark = false;
     this.queue.later(() => {

@@ -1,5 +1,6 @@
 import { InputQueue } from '../../src/daemon/input-queue';
 import { ipv6Bytes, isGreaterAddress } from '../../src/daemon/raw-address';
+import { type Slab, slabPool } from '../../src/daemon/receive-memory';
 import { TcpNetwork } from '../../src/daemon/tcp-network';
 import { Errno, type ByteStream, type Endpoint } from '../../src/engine/ports';
 import { freePort, throwing } from './port-waiters';
@@ -99,6 +100,60 @@ describe('a stream', () => {
     await sender.wait(() => sender.drained === 1);
     expect(one.queuedBytes).toBe(0);
     close();
+  });
+  describe('shared bytes that the network did not take', () => {
+    const MIB = 1 << 20;
+    /** Slabs of one user each, with a megabyte of their number in them. */
+    function slabs(count: number): Slab[] {
+      return Array.from({ length: count }, (_, index) => {
+        const slab = slabPool.take(2 * MIB);
+        slab.bytes.fill(index + 1, 0, MIB);
+        return slab;
+      });
+    }
+    const numbers = (count: number): Buffer =>
+      Buffer.concat(Array.from({ length: count }, (_, i) => Buffer.alloc(MIB, i + 1)));
+
+    test('stay in their slab until it takes them', async () => {
+      const { one, two, close } = await pair();
+      const used = slabs(24);
+      for (const slab of used) one.writeShared(slab.bytes.subarray(0, MIB));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(one.queuedBytes).toBeGreaterThan(0);
+      expect(used.some(({ users }) => users === 2)).toBe(true);
+      const received = receive(two);
+      await received.wait(() => received.bytes.length === 24 * MIB);
+      expect(received.bytes.equals(numbers(24))).toBe(true);
+      await received.wait(() => used.every(({ users }) => users === 1));
+      expect(one.queuedBytes).toBe(0);
+      for (const slab of used) slabPool.release(slab);
+      close();
+    });
+    test('are let go when the stream ends', async () => {
+      const { one, two, close } = await pair();
+      const used = slabs(24);
+      for (const slab of used) one.writeShared(slab.bytes.subarray(0, MIB));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(used.some(({ users }) => users === 2)).toBe(true);
+      one.destroy();
+      const received = receive(two);
+      await received.wait(() => used.every(({ users }) => users === 1));
+      for (const slab of used) slabPool.release(slab);
+      close();
+    });
+    test('are copied where they lie in no slab', async () => {
+      const { one, two, close } = await pair();
+      const bytes = Buffer.alloc(MIB);
+      for (let i = 0; i < 24; i++) {
+        one.writeShared(bytes.fill(i + 1));
+        // The inputs that are under way are handled: the owner does with them what he likes.
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      const received = receive(two);
+      await received.wait(() => received.bytes.length === 24 * MIB);
+      expect(received.bytes.equals(numbers(24))).toBe(true);
+      close();
+    });
   });
   test('end sends what is queued; the peer is told once, without error', async () => {
     const { one, two, close } = await pair();
