@@ -20,6 +20,8 @@ const LONGEST_DELAY = 0x7fffffff;
 /** Taken from the module once: a bundle looks up what is imported with every use. */
 const clock = performance;
 const MOST_TASKS = 1_000_000;
+/** More room than that for tasks is not kept. */
+const MANY_TASKS = 1024;
 
 class Timer implements TimerHandle {
   private timeout: NodeJS.Timeout | undefined;
@@ -57,7 +59,9 @@ class Timer implements TimerHandle {
 
 export class InputQueue implements Scheduler {
   private inputs: Task[] = [];
-  private tasks: Task[] = [];
+  /** The first `taskCount` of them are to be run: an array that is used again does not grow again. */
+  private tasks: (Task | undefined)[] = [];
+  private taskCount = 0;
   private writers: RoundEnd[] = [];
   private disks: RoundEnd[] = [];
   private lastWriters: RoundEnd[] = [];
@@ -80,7 +84,7 @@ export class InputQueue implements Scheduler {
     return new Timer(this, delay, waiter);
   }
   soon(task: Task): void {
-    this.tasks.push(task);
+    this.tasks[this.taskCount++] = task;
     // Asked for outside of an input: an empty input carries it.
     if (!this.running) this.continueLater();
   }
@@ -131,10 +135,7 @@ export class InputQueue implements Scheduler {
   }
   private get idle(): boolean {
     return (
-      this.inputs.length === 0 &&
-      this.tasks.length === 0 &&
-      this.writers.length === 0 &&
-      this.disks.length === 0
+      this.inputs.length === 0 && this.taskCount === 0 && this.writers.length === 0 && this.disks.length === 0
     );
   }
   private run(): void {
@@ -144,12 +145,18 @@ export class InputQueue implements Scheduler {
     try {
       while (!this.idle) {
         this.runInputs();
-        this.writers = runAll(this.writers);
-        this.disks = runAll(this.disks);
+        const { writers } = this;
+        if (writers.length > 0) this.writers = [];
+        for (const writer of writers) writer.endRound();
+        const { disks } = this;
+        if (disks.length > 0) this.disks = [];
+        for (const disk of disks) disk.endRound();
         this.roundBegan = clock.now();
         if (this.roundBegan - began > LONGEST_TURN) break;
       }
-      this.lastWriters = runAll(this.lastWriters);
+      const { lastWriters } = this;
+      if (lastWriters.length > 0) this.lastWriters = [];
+      for (const writer of lastWriters) writer.endRound();
       this.running = false;
     } catch (error) {
       // `running` stays set: no further input is handled.
@@ -164,25 +171,17 @@ export class InputQueue implements Scheduler {
     this.inputs = [];
     for (let i = 0; i < inputs.length; i++) {
       inputs[i]?.run();
-      if (this.tasks.length > 0) this.runTasks();
+      if (this.taskCount > 0) this.runTasks();
     }
   }
   private runTasks(): void {
-    for (let done = 0; this.tasks.length > 0;) {
-      const tasks = this.tasks;
-      this.tasks = [];
-      for (const task of tasks) task.run();
-      done += tasks.length;
+    for (let done = 0; done < this.taskCount; done++) {
+      const task = this.tasks[done];
+      this.tasks[done] = undefined;
+      task?.run();
       if (done > MOST_TASKS) throw new Error('tasks keep asking for tasks');
     }
+    this.taskCount = 0;
+    if (this.tasks.length > MANY_TASKS) this.tasks = [];
   }
-}
-
-/** Calls all of `list` and returns what is asked for meanwhile. */
-function runAll(list: RoundEnd[]): RoundEnd[] {
-  if (list.length === 0) return list;
-  const ends = list.slice();
-  list.length = 0;
-  for (const end of ends) end.endRound();
-  return list;
 }

@@ -54,7 +54,8 @@ export function decodeRequest(
 
 /** Builds reply headers in a buffer of its own; the result is valid until the next call. */
 export class ReplyEncoder {
-  private readonly bytes = Buffer.alloc(64);
+  private readonly bytes = new Uint8Array(64);
+  private readonly view = new DataView(this.bytes.buffer);
   /** By length: the views are made once. */
   private readonly beginnings = Array.from({ length: 65 }, (_, length) => this.bytes.subarray(0, length));
 
@@ -64,14 +65,14 @@ export class ReplyEncoder {
     return this.beginnings[end] ?? this.bytes.subarray(0, end);
   }
   private chunk(type: number, cookieHigh: number, cookieLow: number, offset: number, length: number): number {
-    const { bytes, agreement } = this;
-    bytes.writeUInt32BE(agreement.extended ? EXTENDED_REPLY_MAGIC : CHUNK_MAGIC, 0);
-    bytes.writeUInt16BE(ChunkFlag.DONE, 4);
-    bytes.writeUInt16BE(type, 6);
-    bytes.writeUInt32BE(cookieHigh, 8);
-    bytes.writeUInt32BE(cookieLow, 12);
+    const { view, agreement } = this;
+    view.setUint32(0, agreement.extended ? EXTENDED_REPLY_MAGIC : CHUNK_MAGIC);
+    view.setUint16(4, ChunkFlag.DONE);
+    view.setUint16(6, type);
+    view.setUint32(8, cookieHigh);
+    view.setUint32(12, cookieLow);
     if (!agreement.extended) {
-      bytes.writeUInt32BE(length, 16);
+      view.setUint32(16, length);
       return 20;
     }
     this.number(Number.isFinite(offset) ? offset : 0, 16);
@@ -79,16 +80,16 @@ export class ReplyEncoder {
     return 32;
   }
   private number(value: number, at: number): number {
-    this.bytes.writeUInt32BE(Math.floor(value / 0x100000000), at);
-    this.bytes.writeUInt32BE(value % 0x100000000, at + 4);
+    this.view.setUint32(at, Math.floor(value / 0x100000000));
+    this.view.setUint32(at + 4, value % 0x100000000);
     return at + 8;
   }
   private simple(error: number, cookieHigh: number, cookieLow: number): Uint8Array {
-    const { bytes } = this;
-    bytes.writeUInt32BE(SIMPLE_REPLY_MAGIC, 0);
-    bytes.writeUInt32BE(error, 4);
-    bytes.writeUInt32BE(cookieHigh, 8);
-    bytes.writeUInt32BE(cookieLow, 12);
+    const { view } = this;
+    view.setUint32(0, SIMPLE_REPLY_MAGIC);
+    view.setUint32(4, error);
+    view.setUint32(8, cookieHigh);
+    view.setUint32(12, cookieLow);
     return this.made(16);
   }
   /** A request was done, or failed with an NBD error; no data follows. */
@@ -96,8 +97,8 @@ export class ReplyEncoder {
     if (!this.agreement.structured) return this.simple(error, cookieHigh, cookieLow);
     if (error === 0) return this.made(this.chunk(ChunkType.NONE, cookieHigh, cookieLow, offset, 0));
     const at = this.chunk(ChunkType.ERROR, cookieHigh, cookieLow, offset, 6);
-    this.bytes.writeUInt32BE(error, at);
-    this.bytes.writeUInt16BE(0, at + 4);
+    this.view.setUint32(at, error);
+    this.view.setUint16(at + 4, 0);
     return this.made(at + 6);
   }
   /** What precedes the data of a read. */
@@ -108,17 +109,17 @@ export class ReplyEncoder {
   }
   /** One extent that holds data: the whole of what was asked for. */
   allAllocated(cookieHigh: number, cookieLow: number, offset: number, length: number): Uint8Array {
-    const { bytes } = this;
+    const { view } = this;
     if (this.agreement.extended) {
       const at = this.chunk(ChunkType.BLOCK_STATUS_EXT, cookieHigh, cookieLow, offset, 24);
-      bytes.writeUInt32BE(BASE_ALLOCATION_ID, at);
-      bytes.writeUInt32BE(1, at + 4);
+      view.setUint32(at, BASE_ALLOCATION_ID);
+      view.setUint32(at + 4, 1);
       return this.made(this.number(0, this.number(length, at + 8)));
     }
     const at = this.chunk(ChunkType.BLOCK_STATUS, cookieHigh, cookieLow, offset, 12);
-    bytes.writeUInt32BE(BASE_ALLOCATION_ID, at);
-    bytes.writeUInt32BE(length, at + 4);
-    bytes.writeUInt32BE(0, at + 8);
+    view.setUint32(at, BASE_ALLOCATION_ID);
+    view.setUint32(at + 4, length);
+    view.setUint32(at + 8, 0);
     return this.made(at + 12);
   }
 }

@@ -21,11 +21,14 @@ export function wakeConflicts(device: Device): void {
 const isResyncRequest = (interval: Interval): interval is ResyncRequest =>
   interval.intervalKind === IntervalKind.ResyncRequest;
 
+const NOTED = IntervalKind.ResyncRequest | IntervalKind.Verify;
 /**
  * A write is going to disk where a resync request is on its way: the reply may be older than the write and must not
  * overwrite it.
  */
 export function noteOverwritten(device: Device, { sector, sectors }: SectorRange): void {
+  // Nearly every write finds none.
+  if (device.io.intervals.find(sector, sectors, NOTED) === undefined) return;
   device.io.intervals.forEach(sector, sectors, IntervalKind.ResyncRequest, (interval) => {
     if (isResyncRequest(interval)) interval.overwritten.push({ sector, sectors });
   });

@@ -15,11 +15,14 @@ interface AttachedDisk {
   readonly device: Device;
   readonly backing: BackingDevice;
 }
-const attached = (resource: Resource): AttachedDisk[] =>
-  resource.devices.flatMap((device) => {
+function attached(resource: Resource): AttachedDisk[] {
+  const disks: AttachedDisk[] = [];
+  for (const device of resource.devices) {
     const { backing, now } = device;
-    return backing && now.disk >= DiskState.Attaching ? [{ device, backing }] : [];
-  });
+    if (backing && now.disk >= DiskState.Attaching) disks.push({ device, backing });
+  }
+  return disks;
+}
 
 /** The strongest method that all attached disks allow. */
 function allowedOrdering(resource: Resource): WriteOrdering {
