@@ -100,7 +100,7 @@ const foundBugs: readonly (readonly [
   [1100, 'quorum', 'the operator forced a node that lacked a number of votes (the judge)'],
   [1209, 'quorum', 'quorum from before a reboot was restored once more, when it was lost later'],
   [1544, 'quorum', 'who had come while a disk was detached was not in its meta-data: it had quorum alone'],
-  [300928, 'full', 'a verify found every block out of sync'],
+  [300928, 'full', 'a verify took blocks that its own disk could not read for different ones'],
   [
     501129,
     'full',

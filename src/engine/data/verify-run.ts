@@ -6,6 +6,7 @@ import { type TimerHandle, type TimerWaiter } from '../ports';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 import { wakeConflicts } from './conflicts';
+import { handleDiskError } from './disk-errors';
 import { verifiedPosition } from './dagtag-dependency';
 import { type Interval, IntervalKind } from './interval-set';
 import { isConnected, nextSequence } from './packet-sender';
@@ -231,6 +232,10 @@ export class VerifyRun implements TimerWaiter {
     backing.dataDisk.read(block.sector * 512, data, {
       onDiskDone: (error) => {
         this.working--;
+        if (error !== 0 || backing.aborted) {
+          backing.setInAllSlots(block.sector, block.sectors);
+          handleDiskError(device, 'drbd_endio_read_sec_final', 'data');
+        }
         if (this.running) {
           const own = hash.digest(data);
           const equal = error === 0 && own.length === digest.length && own.every((b, i) => b === digest[i]);

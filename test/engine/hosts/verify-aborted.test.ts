@@ -40,3 +40,31 @@ test.each(['the side that asks', 'the side that answers'])('%s detaches its disk
   expect(a.kernelLog()).not.toContain('out of sync!');
   expect([pending(a, 1), pending(b, 0)]).toEqual([0, 0]);
 });
+
+test('a disk that cannot be read while it is verified is let go, as in any other read', () => {
+  const { world, a, b } = twoHosts(23);
+  const net = { 'verify-alg': 'crc32c' };
+  a.up([b], net);
+  b.up([a], net);
+  world.run(15_000);
+  b.primary(true);
+  expect(world.runUntil(() => a.inSyncWith(b), 60_000)).toBe(true);
+  const faults = a.machine.faults('/dev/sda');
+  faults.readError = 1;
+  a.must(verify);
+  expect(world.runUntil(() => a.disk === DiskState.Diskless, 10_000)).toBe(true);
+  faults.readError = 0;
+  expect(a.kernelLog()).toContain('Local IO failed in drbd_endio_read_sec_final. Detaching...');
+  expect(a.kernelLog()).not.toContain('Online verify done');
+  world.run(1000);
+  applyActivityLog({ medium: a.machine.medium('/dev/sda'), index: INDEX_INTERNAL });
+  a.attach();
+  expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
+  for (const [host, peer] of [
+    [a, 1],
+    [b, 0],
+  ] as const) {
+    const peerDevice = host.engine.minors.get(0)?.peerDeviceOf(peer);
+    expect(peerDevice && host.engine.dataActions.outOfSyncBits(peerDevice)).toBe(0);
+  }
+});
