@@ -60,7 +60,10 @@ export type InProcessTool = (words: readonly string[], io: InProcessIo) => Promi
 
 /** Words of a call as the JavaScript strings that other programs and modules want. */
 export function decodeWords(words: readonly string[]): string[] {
-  return words.map((word) => Buffer.from(word, 'latin1').toString('utf8'));
+  // ASCII is the same in both.
+  return words.map((word) =>
+    /[\x80-\xff]/.test(word) ? Buffer.from(word, 'latin1').toString('utf8') : word,
+  );
 }
 
 /** Our environment with a call's additions. */

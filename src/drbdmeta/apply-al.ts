@@ -2,7 +2,13 @@
  * apply-al (metadata.md 6.4): what the activity log had active when the node went down is out of sync.
  * Order on disk: bitmap, activity log, superblock, each on stable storage before the next. Repeating it is harmless.
  */
-import { AL_BLOCK_BYTES, AL_MAGIC, alBlocks, initializedActivityLog } from '../metadata/activity-log';
+import {
+  AL_BLOCK_BYTES,
+  AL_MAGIC,
+  alBlocks,
+  initializedActivityLog,
+  initializedAlBlock,
+} from '../metadata/activity-log';
 import {
   AL_MAGIC_PMEM,
   replayLegacyActivityLog,
@@ -84,9 +90,17 @@ function setClean(tool: Tool, md: MetaData): number {
   return 1;
 }
 
+/** The usual ring: 8 blocks. Memory for it is made once, and is nobody's after apply-al. */
+const USUAL_LOG_BYTES = 8 * AL_BLOCK_BYTES;
+let usualLog: Uint8Array | undefined;
+
+function logMemory(bytes: number): Uint8Array {
+  return bytes === USUAL_LOG_BYTES ? (usualLog ??= new Uint8Array(bytes)) : new Uint8Array(bytes);
+}
+
 function readLog(tool: Tool, md: MetaData): LogState {
   const { record, layout, device } = md;
-  const bytes = new Uint8Array(alBlocks(record) * AL_BLOCK_BYTES);
+  const bytes = logMemory(alBlocks(record) * AL_BLOCK_BYTES);
   device.read('apply_al', bytes, layout.alByte);
   const view = viewOf(bytes);
   const firstWord = view.getUint32(0);
@@ -103,6 +117,15 @@ function readLog(tool: Tool, md: MetaData): LogState {
   return readNewLog(tool, record, bytes);
 }
 
+let initializedBlock: Uint8Array | undefined;
+
+function isInitialized(bytes: Uint8Array): boolean {
+  const block = (initializedBlock ??= initializedAlBlock());
+  for (let at = 0; at < bytes.length; at += AL_BLOCK_BYTES)
+    if (Buffer.compare(bytes.subarray(at, at + AL_BLOCK_BYTES), block) !== 0) return false;
+  return true;
+}
+
 function readOldLog(tool: Tool, alNrExtents: number, bytes: Uint8Array): LogState {
   const extents = replayLegacyActivityLog(bytes, alNrExtents);
   if (extents === undefined) tool.io.stderr('No usable activity log found.\n');
@@ -112,6 +135,8 @@ function readOldLog(tool: Tool, alNrExtents: number, bytes: Uint8Array): LogStat
 
 function readNewLog(tool: Tool, geometry: MetaData['record'], bytes: Uint8Array): LogState {
   const { io } = tool;
+  // As create-md leaves it: the replay would check each block to find nothing.
+  if (isInitialized(bytes)) return { extents: undefined, reinitialize: false, error: 0 };
   const replay = replayActivityLog(bytes, geometry, (finding) => io.stderr(findingText(finding)));
   if (replay.outcome !== 'unusable' && replay.corruptBlocks > 0)
     io.stderr(`${replay.corruptBlocks} corrupt AL transactions found\n`);

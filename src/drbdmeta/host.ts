@@ -15,7 +15,7 @@ export interface Host extends LockPlaces {
 }
 
 /** The part of a control connection that is used here. */
-type Connection = Pick<ControlClient, 'dump' | 'close'>;
+type Connection = Pick<ControlClient, 'diskState' | 'close'>;
 /** Gives a connection to the daemon, undefined if none runs. */
 type Connect = () => Promise<Connection | undefined>;
 
@@ -51,10 +51,10 @@ async function diskStateInDaemon(minor: number, connect: Connect): Promise<strin
   const client = await connect();
   if (client === undefined) return undefined;
   try {
-    const resources = await client.dump({ minor });
-    const device = resources.flatMap((resource) => resource.devices).find((found) => found.minor === minor);
+    const state = await client.diskState(minor);
+    if (state === undefined) return undefined;
     const { diskStateName } = await import('../control/contract/states');
-    return device === undefined ? undefined : diskStateName(device.info.disk);
+    return diskStateName(state);
   } finally {
     client.close();
   }

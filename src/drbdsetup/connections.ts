@@ -4,6 +4,12 @@ import { ControlError } from '../control/channel/control-error';
 import { runDirectoryPath, type Environment } from '../control/channel/run-directory';
 import { type ControlConnection, type ControlConnections } from './io';
 
+/** drbdmeta uses it as well. */
+export type SharedConnection = ControlConnection & Pick<ControlClient, 'diskState'>;
+interface SharedConnections extends ControlConnections {
+  connect(start: boolean): Promise<SharedConnection | undefined>;
+}
+
 const clients = new Map<string, ControlClient>();
 /** Being made: calls at the same time share it. */
 const coming = new Map<string, Promise<ControlClient>>();
@@ -19,7 +25,7 @@ function connectOnce(env: Environment, start: boolean, directory: string): Promi
 }
 
 /** Connections that are shared by everything in this process; idle ones do not keep it alive. */
-export function sharedConnections(env: Environment): ControlConnections {
+export function sharedConnections(env: Environment): SharedConnections {
   return {
     async connect(start) {
       const directory = runDirectoryPath(env);
@@ -38,10 +44,11 @@ export function sharedConnections(env: Environment): ControlConnections {
 }
 
 /** The connection stays open for the next command; a stream of events ends with its own connection. */
-function shared(client: ControlClient): ControlConnection {
+function shared(client: ControlClient): SharedConnection {
   return {
     request: (request, timeoutMs, place) => client.request(request, timeoutMs, place),
     dump: (scope, timeoutMs, place) => client.dump(scope, timeoutMs, place),
+    diskState: (minor, timeoutMs, place) => client.diskState(minor, timeoutMs, place),
     events: (live, reader) => client.events(live, reader),
     close: () => undefined,
   };
@@ -72,7 +79,7 @@ export interface CallPlace {
 
 interface Chain {
   readonly number: number;
-  connection: ControlConnection | undefined;
+  connection: SharedConnection | undefined;
 }
 const chains = new WeakMap<object, Chain>();
 let lastChain = 0;
@@ -87,7 +94,7 @@ function chainOf(key: object): Chain {
 }
 
 /** The shared connection for a call with a place in a chain. */
-export function chainedConnections(env: Environment, call: CallPlace): ControlConnections {
+export function chainedConnections(env: Environment, call: CallPlace): SharedConnections {
   const chain = chainOf(call.chain);
   const place = { chain: chain.number, level: call.level };
   return {
@@ -102,6 +109,7 @@ export function chainedConnections(env: Environment, call: CallPlace): ControlCo
           return answer;
         },
         dump: (scope, timeoutMs) => connection.dump(scope, timeoutMs, place),
+        diskState: (minor, timeoutMs) => connection.diskState(minor, timeoutMs, place),
       };
     },
   };

@@ -108,6 +108,23 @@ describe('requests', () => {
   });
 });
 
+describe('the disk state of a minor', () => {
+  it('is told, or that there is no such minor', async () => {
+    const scopes: unknown[] = [];
+    await serve({
+      snapshots: (scope) => {
+        scopes.push(scope);
+        return [sampleSnapshot('r0')];
+      },
+    });
+    const client = await open();
+    const [device] = sampleSnapshot('r0').devices;
+    expect(await client.diskState(device?.minor ?? -1)).toBe(device?.info.disk);
+    expect(await client.diskState(4711)).toBeUndefined();
+    expect(scopes).toEqual([{ minor: device?.minor }, { minor: 4711 }]);
+  });
+});
+
 describe('dumps', () => {
   it('come one resource a message', async () => {
     await serve({

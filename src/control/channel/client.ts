@@ -96,6 +96,15 @@ export class ControlClient {
     return parts;
   }
 
+  /** Disk state of a minor (`DiskState`), undefined if there is none. Throws as `request` does. */
+  async diskState(minor: number, timeoutMs = 120_000, place?: ChainPlace): Promise<number | undefined> {
+    const where = place === undefined ? {} : { place };
+    const answer = this.ask((id) => encodeMessage({ type: 'disk-state', id, ...where, minor }), timeoutMs);
+    const { message } = await answer;
+    if (message.type !== 'disk-state') throw new ControlError('protocol', 'the daemon did not answer');
+    return message.disk;
+  }
+
   /** Starts or repeats a stream of events on this connection; `live` false: only the dump. */
   events(live: boolean, reader: EventReader): void {
     this.reader = reader;
@@ -205,6 +214,7 @@ export class ControlClient {
         this.waiting.get(message.id)?.parts.push(message.snapshot);
         break;
       case 'reply':
+      case 'disk-state':
       case 'dump-end':
       case 'skipped':
         this.finish(message);

@@ -36,11 +36,24 @@ function decode<T>(line: string, validate: Validator<T>): T {
   throw new ControlError('protocol', `invalid control message${where}: ${first?.message ?? 'unknown form'}`);
 }
 
+const number = '(0|[1-9][0-9]{0,14})';
+const PLAIN_REPLY = new RegExp(
+  `^\\{"type":"reply","id":${number},"reply":\\{"code":${number},"infoTexts":\\[\\]\\}\\}$`,
+);
+
+/** What most requests are answered with, in the form in which encodeMessage() writes it: there is nothing to check. */
+function plainReply(line: string): ServerMessage | undefined {
+  const match = PLAIN_REPLY.exec(line);
+  return match === null
+    ? undefined
+    : { type: 'reply', id: Number(match[1]), reply: { code: Number(match[2]), infoTexts: [] } };
+}
+
 /** Throws ControlError 'protocol' for anything that is not a message of the contract. */
 export const decodeClientMessage = (line: string): ClientMessage =>
   decode(line, validators().validateClientMessage);
 export const decodeServerMessage = (line: string): ServerMessage =>
-  decode(line, validators().validateServerMessage);
+  plainReply(line) ?? decode(line, validators().validateServerMessage);
 
 /** One line with its line break; JSON escapes every line break inside. */
 export const encodeMessage = (message: ClientMessage | ServerMessage): string =>

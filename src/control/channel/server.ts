@@ -166,6 +166,12 @@ class Client {
           done(true);
         });
         break;
+      case 'disk-state':
+        this.inOrder(id, message.place, (done) => {
+          this.sendDiskState(message.minor, id);
+          done(true);
+        });
+        break;
       case 'events':
         this.live = message.live;
         this.lost = 0;
@@ -201,6 +207,16 @@ class Client {
         this.send({ type: 'skipped', id });
       },
     });
+  }
+
+  private sendDiskState(minor: number, id: number): void {
+    for (const { devices } of this.callbacks.snapshots({ minor })) {
+      const device = devices.find((candidate) => candidate.minor === minor);
+      if (device === undefined) continue;
+      this.send({ type: 'disk-state', id, disk: device.info.disk });
+      return;
+    }
+    this.send({ type: 'disk-state', id });
   }
 
   private sendDump(

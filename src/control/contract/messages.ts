@@ -1,6 +1,6 @@
 /**
  * What travels over the control socket: one JSON text a line, in both directions (no message holds a raw line
- * break). The client pipelines; the server answers each `id` exactly once with `reply`, `dump-end` or `skipped`, in any order.
+ * break). The client pipelines; the server answers each `id` exactly once with `reply`, `disk-state`, `dump-end` or `skipped`, in any order.
  */
 import { type ControlEvent } from './events';
 import { type ControlReply, type ControlRequest } from './requests';
@@ -41,6 +41,13 @@ export type ClientMessage =
       readonly resource?: string;
       readonly minor?: number;
     }
+  /** The disk state of a minor alone; answered with `disk-state`. */
+  | {
+      readonly type: 'disk-state';
+      readonly id: number;
+      readonly place?: ChainPlace;
+      readonly minor: number;
+    }
   /**
    * State as `exists` events and a `dump-end`; with `live` followed by every later event, without a gap. May be
    * sent again on the same connection for a fresh dump.
@@ -58,6 +65,8 @@ export type ServerMessage =
       readonly release: string;
     }
   | { readonly type: 'reply'; readonly id: number; readonly reply: ControlReply }
+  /** Without `disk`: no such minor. */
+  | { readonly type: 'disk-state'; readonly id: number; readonly disk?: number }
   | { readonly type: 'part'; readonly id: number; readonly snapshot: ResourceSnapshot }
   /** `seq` counts all live events of the daemon; events of a dump have seq 0. */
   | { readonly type: 'event'; readonly seq: number; readonly event: ControlEvent }

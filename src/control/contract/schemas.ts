@@ -147,6 +147,7 @@ export const clientMessageSchema: Schema = {
   ...tagged('type', {
     request: { id: count, 'place?': place, request: ref('request') },
     dump: { id: count, 'place?': place, 'resource?': text, 'minor?': count },
+    'disk-state': { id: count, 'place?': place, minor: whole },
     events: { id: count, live: flag },
   }),
   definitions: { ...optionDefinitions, request: tagged('command', requests) },
@@ -321,6 +322,7 @@ export const serverMessageSchema: Schema = {
       id: count,
       reply: object({ code: whole, infoTexts: list(text), 'timeoutType?': whole }),
     },
+    'disk-state': { id: count, 'disk?': whole },
     part: { id: count, snapshot: ref('resourceSnapshot') },
     event: { seq: count, event: ref('event') },
     'dump-end': { id: count },
