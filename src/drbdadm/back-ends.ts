@@ -28,6 +28,8 @@ export interface CallOrder {
   onSent(): void;
   /** Something before it failed, and the call has done nothing; its result is to be ignored. */
   onSkipped(): void;
+  /** Has something done when the calls of the same entry have ended, too. */
+  atEnd(action: () => void): void;
 }
 
 export interface RunSettings {

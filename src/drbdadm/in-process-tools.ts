@@ -33,7 +33,13 @@ export function runDrbdsetup(words: readonly string[], io: DrbdsetupIo & Ordered
 /** drbdmeta, which asks the daemon over the connection that drbdsetup's calls use. */
 export function runDrbdmeta(words: readonly string[], io: DrbdmetaIo & Ordered): Promise<number> {
   const { order, env } = io;
-  const connections = order === undefined ? sharedConnections(env) : chainedConnections(env, order);
-  const host = realHost(env, () => connections.connect(false));
+  if (order === undefined) {
+    const host = realHost(env, () => sharedConnections(env).connect(false));
+    return drbdmeta(words, { ...io, host });
+  }
+  const connections = chainedConnections(env, order);
+  // The calls that bring up a disk follow each other: they keep the lock of its minor.
+  const dropLater = (drop: () => void): void => order.atEnd(drop);
+  const host = { ...realHost(env, () => connections.connect(false)), dropLater };
   return unlessSkipped(drbdmeta(words, { ...io, host }), order);
 }

@@ -88,7 +88,14 @@ class AheadRun {
   private async attend(entry: DeferredEntry, level: number, onAsked: () => void): Promise<void> {
     const said = new HeldOutput();
     let skipped = false;
-    const order = { chain: this.chain, level, onSent: onAsked, onSkipped: () => void (skipped = true) };
+    const last: (() => void)[] = [];
+    const order: CallOrder = {
+      chain: this.chain,
+      level,
+      onSent: onAsked,
+      onSkipped: () => void (skipped = true),
+      atEnd: (action) => void last.push(action),
+    };
     try {
       const code = await this.startWork(entry, said, order);
       if (code !== 0) this.failed = true;
@@ -96,6 +103,8 @@ class AheadRun {
     } catch (error) {
       this.failed = true;
       this.outcomes.set(entry.id, { kind: 'threw', error, said });
+    } finally {
+      for (const action of last) action();
     }
     onAsked();
   }

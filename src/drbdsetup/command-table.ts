@@ -128,8 +128,19 @@ export function options84(command: string): readonly OptionSpec[] {
     : [];
 }
 
+const recognised = new WeakMap<CommandDefinition, readonly LongOption[]>();
+
 /** Everything getopt is to recognise for a command. */
 export function longOptions(command: CommandDefinition): readonly LongOption[] {
+  let options = recognised.get(command);
+  if (options === undefined) {
+    options = listOptions(command);
+    recognised.set(command, options);
+  }
+  return options;
+}
+
+function listOptions(command: CommandDefinition): readonly LongOption[] {
   const names = aliases[command.name] ?? {};
   const own = [...command.plain.map(plainOption), ...command.fields.map(fieldOption)];
   return [

@@ -16,6 +16,8 @@ export interface LockPlaces {
   readonly lockFolder: string;
   /** Where releases of the reference lock the same minors. */
   readonly foreignLockFolders: readonly string[];
+  /** Is given how to drop a lock that is no longer needed, instead of that being done at once. */
+  dropLater?(drop: () => void): void;
 }
 
 /** The machine's places for its own host, else below the run directory. */
@@ -48,7 +50,7 @@ export function lockMinor(places: LockPlaces, minor: number): () => void {
   const users = ours.get(name) ?? 0;
   if (users === 0) takeLock(places, name);
   ours.set(name, users + 1);
-  return () => {
+  const drop = (): void => {
     const left = (ours.get(name) ?? 1) - 1;
     if (left > 0) {
       ours.set(name, left);
@@ -57,6 +59,7 @@ export function lockMinor(places: LockPlaces, minor: number): () => void {
     ours.delete(name);
     release(`${name}.udrbd`);
   };
+  return () => (places.dropLater === undefined ? drop() : places.dropLater(drop));
 }
 
 function takeLock(places: LockPlaces, name: string): void {
