@@ -24,6 +24,8 @@ export interface CallOrder {
   readonly chain: object;
   /** Calls on lower levels come before. */
   readonly level: number;
+  /** Resolves when everything on lower levels has ended: time limits count from then on. Never rejects. */
+  readonly before: Promise<unknown>;
   /** A request has gone out. */
   onSent(): void;
   /** Something before it failed, and the call has done nothing; its result is to be ignored. */
@@ -86,12 +88,21 @@ interface Timer {
   stop(): void;
 }
 
-function startTimer(seconds: number): Timer {
+function startTimer(seconds: number, before: Promise<unknown> | undefined): Timer {
   let handle: NodeJS.Timeout | undefined;
+  let stopped = false;
   const expired = new Promise<'expired'>((resolve) => {
-    if (seconds > 0) handle = setTimeout(() => resolve('expired'), seconds * 1000);
+    const start = (): void => {
+      if (seconds > 0 && !stopped) handle = setTimeout(() => resolve('expired'), seconds * 1000);
+    };
+    if (before === undefined) start();
+    else void before.then(start);
   });
-  return { expired, stop: () => clearTimeout(handle) };
+  const stop = (): void => {
+    stopped = true;
+    clearTimeout(handle);
+  };
+  return { expired, stop };
 }
 
 /** Runs one of our own tools in this process. */
@@ -108,7 +119,7 @@ export async function runInProcess(
     else if (settings.errors === 'held') held += text;
   };
   const env = callEnvironment(io.env, call.environment);
-  const timer = startTimer(settings.seconds);
+  const timer = startTimer(settings.seconds, settings.order?.before);
   let output = '';
   const stdout = (text: string): void => {
     if (settings.holdOutput === true) output += text;

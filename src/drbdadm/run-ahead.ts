@@ -20,7 +20,7 @@ const commands = new Set([
 /** Entries that are kept at once, with their output. More are done stage by stage. */
 const MOST_ENTRIES = 4096;
 /** Entries that have begun and not ended: enough to keep the daemon busy. */
-const MOST_AT_ONCE = 256;
+const MOST_AT_ONCE = 128;
 
 /** What became of an entry that has run ahead. */
 export type Outcome = { readonly said: HeldOutput } & (
@@ -72,10 +72,11 @@ class AheadRun {
   /** Returns when everything of the level has been asked for; false: nothing more is to be begun. */
   async begin(level: number, entries: readonly DeferredEntry[]): Promise<boolean> {
     const asked: Promise<void>[] = [];
+    const before = Promise.all(this.running);
     for (const entry of entries) {
       for (; this.running.length - this.oldest >= MOST_AT_ONCE; this.oldest += 1)
         await this.running[this.oldest];
-      asked.push(new Promise((resolve) => this.running.push(this.attend(entry, level, resolve))));
+      asked.push(new Promise((resolve) => this.running.push(this.attend(entry, { level, before }, resolve))));
     }
     await Promise.all(asked);
     return !this.failed;
@@ -85,13 +86,17 @@ class AheadRun {
     await Promise.all(this.running);
   }
 
-  private async attend(entry: DeferredEntry, level: number, onAsked: () => void): Promise<void> {
+  private async attend(
+    entry: DeferredEntry,
+    place: Pick<CallOrder, 'level' | 'before'>,
+    onAsked: () => void,
+  ): Promise<void> {
     const said = new HeldOutput();
     let skipped = false;
     const last: (() => void)[] = [];
     const order: CallOrder = {
+      ...place,
       chain: this.chain,
-      level,
       onSent: onAsked,
       onSkipped: () => void (skipped = true),
       atEnd: (action) => void last.push(action),

@@ -116,6 +116,38 @@ test('everything is asked for before the first answer', async () => {
   expect(ahead).toBe(12);
 });
 
+test('time limits count from when everything before has ended', async () => {
+  const events: string[] = [];
+  const ends: (() => void)[] = [];
+  const plan: Plan = {
+    command: 'up',
+    bare: false,
+    groups: [],
+    deferred: entries('attach-a', 'attach-b', 'connect-a'),
+    progress: false,
+  };
+  const silent = { stdout: () => undefined, stderr: () => undefined };
+  const all = runDeferred(plan, { quiet: false, together: true }, silent, (entry, _output, order) => {
+    const name = `${entry.command}-${entry.resource}`;
+    void order?.before.then(() => events.push(`${name} counts`));
+    order?.onSent();
+    return new Promise((resolve) => {
+      ends.push(() => resolve(0));
+    });
+  });
+  const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+  await turn();
+  expect(ends).toHaveLength(3);
+  ends[0]?.();
+  await turn();
+  expect(events).toEqual(['attach-a counts', 'attach-b counts']);
+  ends[1]?.();
+  await turn();
+  expect(events.at(-1)).toBe('connect-a counts');
+  ends[2]?.();
+  expect(await all).toBe(0);
+});
+
 describe('the same is done and said as stage by stage', () => {
   interface Case {
     readonly deferred: readonly DeferredEntry[];

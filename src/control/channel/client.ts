@@ -16,6 +16,9 @@ import { decodeServerMessage, encodeMessage } from './message-codec';
 import { controlSocketExists, controlSocketPath, runDirectoryPath, type Environment } from './run-directory';
 import { logTail, startDaemon, type StartedDaemon } from './start-daemon';
 
+/** Bytes that are kept back at most: some ten requests. */
+const PIECE = 2048;
+
 /** What a reader of events is told; everything but `onEvent` at most once per request for events. */
 export interface EventReader {
   /** `seq` 0: part of a dump. */
@@ -169,8 +172,12 @@ export class ControlClient {
     });
   }
 
-  /** What is asked for in one turn goes out together. */
+  /** What is asked for in one turn goes out together, but the daemon shall not wait for the end of a long one. */
   private send(text: string): void {
+    if (this.corked && this.socket.writableLength >= PIECE) {
+      this.socket.uncork();
+      this.socket.cork();
+    }
     if (!this.corked) {
       this.corked = true;
       this.socket.cork();

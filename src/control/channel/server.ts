@@ -46,6 +46,9 @@ const MAX_UNANSWERED = 4096;
 /** Dumps are written in pieces of about this many characters: one write a message would cost more than its text. */
 const PIECE = 64 * 1024;
 
+/** Bytes of answers that are kept back at most: some ten. */
+const LITTLE = 1024;
+
 function dumpScope(message: { resource?: string; minor?: number }): DumpScope | undefined {
   return message.minor === undefined ? message.resource : { minor: message.minor };
 }
@@ -86,11 +89,14 @@ class Client {
     if (!this.ended) this.write(encodeMessage(message));
   }
 
-  /** What is said in one turn goes out together. */
+  /** What is said in one turn goes out together, but nobody shall wait for the end of a long one. */
   private write(text: string): void {
     if (this.socket.writableCorked === 0) {
       this.socket.cork();
       process.nextTick(() => this.socket.uncork());
+    } else if (this.socket.writableLength >= LITTLE && !this.socket.writableNeedDrain) {
+      this.socket.uncork();
+      this.socket.cork();
     }
     this.socket.write(text);
   }
