@@ -296,6 +296,8 @@ export class PeerDevice {
   initialStateReceived = false;
   uuidsReceived = false;
   currentUuidReceived = false;
+  /** What the peer, Primary without UpToDate data of its own, works on; 0 when that is not known. */
+  primaryWorksOn = 0n;
   haveSizes = false;
   /** Attach handshake (engine.md 2.3 S4): undefined = no result yet, `no-result` = NEG_NO_RESULT. */
   negotiationResult: ReplicationState | 'no-result' | undefined;

@@ -82,6 +82,10 @@ test.each(foundWithFive)('five hosts, seed %i: %s', (seed) => {
 const foundByFullMix: readonly (readonly [hosts: number, seed: number, bug: string])[] = [
   [3, 502437, 'a host that became target by attaching sent no bitmap to a peer that waited for one'],
   [4, 502352, 'the same'],
+  [3, 501062, 'a disk that a diskless Primary had doubted became UpToDate when somebody else was lost'],
+  [4, 501830, 'a Primary whose disk was being synced took older data for what it had exposed'],
+  [5, 501891, 'an Outdated host next to a diskless Primary followed a peer that had not heard of it'],
+  [3, 502724, 'a diskless Primary attached a disk, and an older one was trusted again'],
 ];
 test.each(foundByFullMix)('full mix, %i hosts, seed %i: %s', (hosts, seed) => {
   expect(failuresIn(simulate(hosts, seed, 'full'))).toEqual([]);

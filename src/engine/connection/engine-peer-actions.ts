@@ -124,6 +124,7 @@ export class EnginePeerActions implements PeerActions {
       peerDevice.initialStateReceived = false;
       peerDevice.uuidsReceived = false;
       peerDevice.currentUuidReceived = false;
+      peerDevice.primaryWorksOn = 0n;
       peerDevice.haveSizes = false;
       peerDevice.io.sequence = 0;
     }

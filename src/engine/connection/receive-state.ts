@@ -14,6 +14,7 @@ import { UUID_FLAG } from '../../wire/uuids110';
 import { disklessHandshake } from '../handshake/diskless';
 import { type HandshakeResult, syncHandshake } from '../handshake/sync-handshake';
 import { type Connection, type PeerDevice, type StagedPeerState } from '../objects';
+import { isOtherThanExposed } from '../state/data-trust';
 import { isSync, isSyncTarget } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
@@ -149,6 +150,10 @@ function decide(peerDevice: PeerDevice, announced: PeerState, state: PeerState, 
     peerDevice.uuidsReceived &&
     announced.disk >= DiskState.Negotiating &&
     device.now.disk >= DiskState.Negotiating;
+  if (connecting && isOtherThanExposed(peerDevice, state.disk)) {
+    logLine(peerDevice, 'warning', 'Peer has not the data that we work on, connecting again later.');
+    return 'retry';
+  }
   if (bothHaveDisks && wantsHandshake(peerDevice, announced, connecting)) {
     const attach =
       !connecting && (device.now.disk === DiskState.Negotiating || announced.disk === DiskState.Negotiating);

@@ -2,7 +2,7 @@
 import { DeviceFlag, PeerFlag, UUID_JUST_CREATED } from '../../metadata/superblock-flags';
 import { DiskState, Role } from '../../control/contract/states';
 import { MAX_NODES } from '../node-mask';
-import { type Device, wantsBitmap } from '../objects';
+import { type Device, type PeerDevice, wantsBitmap } from '../objects';
 import { type DeviceChange, type PeerDeviceChange, type Side } from './state-change';
 
 const sameUuid = (a: bigint, b: bigint): boolean => (a | 1n) === (b | 1n);
@@ -12,18 +12,23 @@ export { sameUuid };
 export const currentUuidOf = (device: Device): bigint => device.backing?.superblock.currentUuid ?? 0n;
 
 /**
- * False if a diskless Primary peer works on other data than ours. Stricter than engine.md 2.3: a Secondary without its
- * disk counts as well if it has seen a generation that this disk knows nothing of.
+ * False if a Primary peer without UpToDate data of its own works on other data than ours. Stricter than engine.md 2.3: what
+ * a diskless one worked on still counts when it attaches a disk, which has to be synced first; and a Secondary without
+ * its disk counts as well if it has seen a generation that this disk knows nothing of.
  */
 export function mayReturnToUpToDate(node: DeviceChange, side: Side): boolean {
-  const current = currentUuidOf(node.device);
   return !node.peers.some((peer) => {
-    const { uuids } = peer.peerDevice;
-    if (peer[side].pdsk !== DiskState.Diskless || uuids === undefined) return false;
-    if (peer.link[side].peerRole === Role.Primary) return uuids.currentUuid !== current;
-    return isUnknownTo(node.device, uuids.currentUuid);
+    const { pdsk } = peer[side];
+    const { uuids, primaryWorksOn } = peer.peerDevice;
+    const primary = peer.link[side].peerRole === Role.Primary;
+    if (pdsk !== DiskState.Diskless)
+      return primary && pdsk !== DiskState.UpToDate && isOther(node.device, primaryWorksOn);
+    if (uuids === undefined) return false;
+    return primary ? isOther(node.device, uuids.currentUuid) : isUnknownTo(node.device, uuids.currentUuid);
   });
 }
+const isOther = (device: Device, uuid: bigint): boolean =>
+  uuid !== 0n && !sameUuid(uuid, currentUuidOf(device));
 
 /** A generation that a disk was never at. */
 function isUnknownTo({ backing }: Device, uuid: bigint): boolean {
@@ -106,6 +111,19 @@ export function holdsOlderData({ device, peers }: DeviceChange, side: Side): boo
   if (peers.some((peer) => peer[side].pdsk === DiskState.UpToDate)) return false;
   const { currentUuid } = backing.superblock;
   return !sameUuid(exposedUuid, currentUuid) && !isUnwritten(device, currentUuid);
+}
+
+/**
+ * Without UpToDate data of its own a Primary works on what it has exposed. A peer that has something else, older mostly,
+ * must not become the source of our disk, nor pass for the data that the application has seen.
+ */
+export function isOtherThanExposed(peerDevice: PeerDevice, peerDisk: DiskState): boolean {
+  const { device, resource, uuids } = peerDevice;
+  const { disk } = device.now;
+  if (resource.now.role !== Role.Primary || disk <= DiskState.Failed || disk >= DiskState.Consistent)
+    return false;
+  if (device.exposedUuid === 0n || uuids === undefined || peerDisk < DiskState.Consistent) return false;
+  return !sameUuid(uuids.currentUuid, device.exposedUuid) && !isUnwritten(device, uuids.currentUuid);
 }
 
 /** S-MD: the disk state that the meta-data alone allows. */

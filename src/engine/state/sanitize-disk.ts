@@ -2,7 +2,7 @@
 import { DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { FEATURE } from '../../wire/features';
 import { UUID_FLAG } from '../../wire/uuids110';
-import { currentUuidOf, mayBeUpToDate, sameUuid } from './data-trust';
+import { currentUuidOf, mayBeUpToDate, mayReturnToUpToDate, sameUuid } from './data-trust';
 import { isSyncTarget } from './derived';
 import { type OpenChange, type OpenDeviceChange, type OpenPeerDeviceChange } from './state-change';
 import { type TransactionNotes } from './transaction-notes';
@@ -22,7 +22,10 @@ export function readConsistentAsUpToDate(node: OpenDeviceChange, peer: OpenPeerD
   if (peer.new.pdsk === DiskState.Consistent) peer.new.pdsk = DiskState.UpToDate;
 }
 
-/** S18. A peer at another generation does not make our data good: a comparison follows (engine.md 5.11). */
+/**
+ * S18. A peer at another generation does not make our data good: a comparison follows (engine.md 5.11). Nor does a peer
+ * that has not heard of a diskless Primary which works on a later one.
+ */
 export function upgradeFromOutdated(node: OpenDeviceChange, peer: OpenPeerDeviceChange): void {
   if (
     peer.new.repl === ReplicationState.Established &&
@@ -34,7 +37,8 @@ export function upgradeFromOutdated(node: OpenDeviceChange, peer: OpenPeerDevice
     (peer.old.repl < ReplicationState.Established ||
       hasGotStable(peer) ||
       peer.old.pdsk === DiskState.Outdated ||
-      hasAttachedEqual(peer))
+      hasAttachedEqual(peer)) &&
+    mayReturnToUpToDate(node, 'new')
   ) {
     node.new.disk = peer.new.pdsk;
   }

@@ -4,7 +4,8 @@ import { NO_VOLUME } from '../../wire/features';
 import { type PacketOf } from '../../wire/packets';
 import { complement, hasNode, NO_NODES, nodeBit, type NodeMask } from '../node-mask';
 import { type Connection, type Device, type PeerDevice, type Resource } from '../objects';
-import { isBehindDisklessPrimary } from '../state/data-trust';
+import { mayReturnToUpToDate } from '../state/data-trust';
+import { committedDevice } from '../state/state-change';
 import { changedField, type ChangeWord } from './change-words';
 import { type ChangePhase } from './cluster-change';
 import { asDiskState, asReplicationState, asRole } from './state-values';
@@ -92,8 +93,8 @@ export function becomeUpToDate(resource: Resource): void {
   );
   if (held) return;
   for (const device of resource.devices) {
-    if (device.next.disk !== DiskState.Consistent || isBehindDisklessPrimary(device)) continue;
-    device.next.disk = DiskState.UpToDate;
+    if (device.next.disk !== DiskState.Consistent) continue;
+    if (mayReturnToUpToDate(committedDevice(device), 'new')) device.next.disk = DiskState.UpToDate;
   }
 }
 

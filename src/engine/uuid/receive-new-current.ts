@@ -71,6 +71,7 @@ export function receiveCurrentUuid(peerDevice: PeerDevice, uuid: bigint, weakNod
   const movedOn = before !== undefined && hasMovedOn(peerDevice, before, uuid);
   peerDevice.currentUuidReceived = true;
   noteNode(peerDevice);
+  peerDevice.primaryWorksOn = uuid;
   const primary = connection.now.peerRole === Role.Primary;
   // A disk that is not UpToDate does not hold what came before: it must not take the name of this generation.
   // A Secondary without a disk follows when a disk is there.

@@ -252,6 +252,26 @@ describe('sanitize', () => {
     expect(peerDeviceNamed(resource, 'bob').now.repl).toBe(PausedSyncS);
   });
 
+  test.each([
+    ['the same generation', 0x10n, DiskState.UpToDate],
+    ['a later generation', 0x30n, DiskState.Outdated],
+  ])('an Outdated disk and an UpToDate peer, next to a diskless Primary on %s', (_, exposed, expected) => {
+    const resource = three(new World(), DiskState.Outdated);
+    const carol = peerDeviceNamed(resource, 'carol');
+    place(carol, Connected, Established, DiskState.Diskless);
+    carol.uuids = peerUuids(exposed, 0n);
+    setPrimary(resource, 'carol');
+    const bob = peerDeviceNamed(resource, 'bob');
+    place(bob, Connecting, Off, DiskState.DUnknown);
+    changeState(resource, {}, () => {
+      bob.connection.next.cstate = Connected;
+      bob.connection.next.peerRole = Role.Secondary;
+      bob.next.repl = Established;
+      bob.next.pdsk = DiskState.UpToDate;
+    });
+    expect(firstDevice(resource).now.disk).toBe(expected);
+  });
+
   test('an attach that every peer refuses detaches again', () => {
     const resource = three(new World(), DiskState.Negotiating);
     for (const name of ['bob', 'carol']) peerDeviceNamed(resource, name).negotiationResult = 'no-result';
