@@ -85,6 +85,9 @@ const foundByFullMix: readonly (readonly [hosts: number, seed: number, bug: stri
   [3, 501062, 'a disk that a diskless Primary had doubted became UpToDate when somebody else was lost'],
   [4, 501830, 'a Primary whose disk was being synced took older data for what it had exposed'],
   [5, 501891, 'an Outdated host next to a diskless Primary followed a peer that had not heard of it'],
+  [4, 502264, 'one side compared the bits it had told the other side, which compared those it had by then'],
+  [4, 502609, 'a Primary that could not commit a connect left its peer Connected alone'],
+  [5, 502788, 'a host that became Outdated did not see that the verify was over'],
   [3, 502724, 'a diskless Primary attached a disk, and an older one was trusted again'],
 ];
 test.each(foundByFullMix)('full mix, %i hosts, seed %i: %s', (hosts, seed) => {

@@ -123,13 +123,11 @@ function finishedByPeer(peerDevice: PeerDevice, state: PeerState): boolean {
     resource.host.dataActions.peerFinishedResync(peerDevice, state.disk);
     return true;
   }
-  const bothUpToDate = device.now.disk === DiskState.UpToDate && state.disk === DiskState.UpToDate;
-  if (now.repl === ReplicationState.VerifyT && state.conn === ReplicationState.Established && bothUpToDate) {
-    peerDevice.lastReplState = state.conn;
-    resource.host.dataActions.peerFinishedVerify(peerDevice);
-    return true;
-  }
-  return false;
+  if (now.repl !== ReplicationState.VerifyT || state.conn !== ReplicationState.Established) return false;
+  peerDevice.lastReplState = state.conn;
+  resource.host.dataActions.peerFinishedVerify(peerDevice);
+  // Who is not UpToDate any more says more than that. The kernel module, Outdated itself, verifies on for ever.
+  return device.now.disk === DiskState.UpToDate && state.disk === DiskState.UpToDate;
 }
 
 type Staged = StagedPeerState | 'retry' | 'disconnect' | 'dry-run';

@@ -398,12 +398,15 @@ function commit(remote: RemoteTransaction, packet: Verdict, from: Connection): v
     },
     () => editRemoteChange(remote.edit, 'commit', outcome),
   );
-  if (code < StateCode.Success) {
-    logLine(resource, 'error', `FATAL: Local commit of prepared ${packet.tid} failed! `);
-  }
+  const failed = code < StateCode.Success;
+  if (failed) logLine(resource, 'error', `FATAL: Local commit of prepared ${packet.tid} failed! `);
   forward(resource, packet, from);
   endRemote(remote);
-  if (remote.isConnect && remote.affected) resource.host.peerActions.handshakeCommitted(remote.affected);
+  if (!remote.isConnect || remote.affected === undefined) return;
+  const { peerActions } = resource.host;
+  // The peer is Connected now. The kernel module leaves it at that; only a new handshake brings both together.
+  if (failed) peerActions.failConnection(remote.affected, ConnectionState.NetworkFailure);
+  else peerActions.handshakeCommitted(remote.affected);
 }
 
 function abort(remote: RemoteTransaction, packet: Verdict, from: Connection): void {

@@ -43,7 +43,9 @@ function detectMissedEnds(peerDevice: PeerDevice, uuids: PeerUuids): boolean {
   const mine = slotOf(superblockOf(device), peerDevice.peerNodeId).bitmapUuid;
   const open = (uuid: bigint): boolean =>
     uuid !== 0n && uuid !== UUID_NOT_IN_SYNC && !sameUuid(uuid, current);
-  const nothingToSync = dataActions.outOfSyncBits(peerDevice) === 0 && uuids.dirtyBits === 0;
+  // The peer decides by what we told it: that may have changed since.
+  const told = peerDevice.initialStateSent ? peerDevice.announcedDirtyBits : undefined;
+  const nothingToSync = (told ?? dataActions.outOfSyncBits(peerDevice)) === 0 && uuids.dirtyBits === 0;
   const oldProtocol = connection.agreedProtocol < 124;
   if (open(theirs) && mine === 0n) {
     const text = nothingToSync ? 'Peer missed end of resync, 0 to sync' : 'Peer missed end of resync';
