@@ -200,6 +200,7 @@ export class Device {
   tryToGetResync = false;
   /** A peer that is connecting has gone on from our generation without us. */
   outdateOnTwopcCommit = false;
+  /** Several peers are our sources: one has ended that was stable, and no data came from another one that is not. */
   stableResync = false;
   goingDiskless = false;
   exposedGenerationUnconfirmed = false;

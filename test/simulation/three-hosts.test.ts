@@ -36,6 +36,7 @@ const foundBugs: readonly (readonly [seed: number, bug: string])[] = [
   [1157, 'three hosts owed each other what they had of a crashed Primary, in a ring'],
   [1499, 'what a third host lacked was forgotten because a target-to-be said that it lacked nothing'],
   [1598, 'after a resync to a newer generation one from a crashed Primary of the old generation went on'],
+  [1771, 'a source was called unstable for ever although a Primary had synced it before its turn came'],
   [1860, 'an Outdated host took the name of a generation whose writes it did not get'],
   [2158, 'bits were cleared because a host in the middle of its resync was said to be in sync with a third'],
   [2257, 'marked blocks were forgotten when two hosts of one generation met again without a resync'],

@@ -51,6 +51,28 @@ export function noteUnstableSource(peerDevice: PeerDevice): void {
   if (peer && !hasStableSource(node, peer, 'new')) peerDevice.unstableResync = true;
 }
 
+/**
+ * What was said of the source when the resync was decided may be long ago, if it had to wait for its turn: it may have
+ * been synced itself since.
+ */
+export function judgeSource(run: ResyncRun): void {
+  if (run.judged) return;
+  run.judged = true;
+  run.peerDevice.unstableResync = false;
+  noteUnstableSource(run.peerDevice);
+}
+
+/** A stable source has given us all that this one had (engine.md 5.11). */
+function hasItFromStableSource({ device, uuids }: PeerDevice): boolean {
+  const current = device.backing?.superblock.currentUuid;
+  return (
+    device.stableResync &&
+    uuids !== undefined &&
+    current !== undefined &&
+    sameUuid(uuids.currentUuid, current)
+  );
+}
+
 function finishAsTarget(run: ResyncRun): void {
   const { peerDevice } = run;
   const { device, bitmapSlot } = peerDevice;
@@ -62,9 +84,10 @@ function finishAsTarget(run: ResyncRun): void {
   const left = device.backing?.bitmap.count(bitmapSlot) ?? 0;
   if (left > 0 && run.failed === 0) logLine(peerDevice, 'warning', `expected n_oos:${left} to be 0`);
   noteUnstableSource(peerDevice);
-  const stable = !peerDevice.unstableResync;
+  const stable = !peerDevice.unstableResync || hasItFromStableSource(peerDevice);
   const newDisk = peerDevice.now.pdsk;
   const clean = run.failed === 0;
+  if (stable && clean) device.stableResync = true;
   logDone(run);
   const older = clean && stable ? finishResyncAsTarget(peerDevice) : NO_NODES;
   if (!stable) logLine(peerDevice, 'info', 'Peer was unstable during resync');

@@ -107,6 +107,8 @@ export class ResyncRun {
   lastTickSectors = 0;
   timer: TimerHandle | undefined;
   useChecksums = false;
+  /** The source was looked at, before the first block was asked for. */
+  judged = false;
   finishing = false;
   stopped = false;
 

@@ -124,6 +124,11 @@ export function beginResync(peerDevice: PeerDevice): void {
     'info',
     `Began resync as ${replicationStateName(now.repl)} (will sync ${bits * 4} KB [${bits} bits set]).`,
   );
-  if (isSyncTarget(now.repl)) noteUnstableSource(peerDevice);
+  if (isSyncTarget(now.repl)) {
+    const { device } = peerDevice;
+    const first = !device.peerDevices.some((other) => other !== peerDevice && isSyncTarget(other.now.repl));
+    if (first) device.stableResync = false;
+    noteUnstableSource(peerDevice);
+  }
   if (now.repl === ReplicationState.SyncTarget) scheduleTick(io.resync, 0);
 }

@@ -19,7 +19,7 @@ import { isConnected, sendBlockAck, sendOutOfSync } from './packet-sender';
 import { usesDagtags } from './peer-read';
 import { announceInSync } from './peers-in-sync';
 import { decideRate } from './rate-controller';
-import { passEnded } from './resync-end';
+import { judgeSource, passEnded } from './resync-end';
 import { rateSettings, ResyncRequest, type ResyncRun, type SectorRange, without } from './resync-run';
 import { dagtagDependency } from './dagtag-dependency';
 import { awaitsFlush } from './flush-requests';
@@ -60,6 +60,7 @@ function tick(run: ResyncRun): void {
   const now = device.resource.host.ports.scheduler.now();
   if (run.marks.advance(now, backing.bitmap.count(bitmapSlot) - run.failed))
     device.resource.host.notices.peerDeviceChanged(peerDevice);
+  judgeSource(run);
   const budget = sectorBudget(run, now);
   if (budget > 0 && connection.link.queuedDataBytes < connection.options.maxBuffers * 2048)
     requestBlocks(run, backing, budget);
@@ -253,6 +254,7 @@ export function resyncDataArrived(
   const { backing } = peerDevice.device;
   if (run === undefined) return;
   takeRequest(run, request);
+  if (peerDevice.unstableResync) peerDevice.device.stableResync = false;
   peerDevice.io.receivedSectors += request.sectors;
   if (backing === undefined) {
     acknowledge(peerDevice, request, false);
