@@ -8,7 +8,7 @@ import { isSync, isSyncTarget } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { hasStableSource } from '../state/stable-source';
 import { committedDevice } from '../state/state-change';
-import { changeState } from '../state/transaction';
+import { afterDeferred, changeState } from '../state/transaction';
 import { handleFlushError } from './disk-errors';
 import { flushBefore, WhenDone } from './meta-data-target';
 import { announceInSync } from './peers-in-sync';
@@ -161,6 +161,20 @@ function afterEnd(run: ResyncRun, clean: boolean): void {
   device.backing?.markDirty();
   device.backing?.syncSuperblock();
   resource.host.peerActions.runHelper('after-resync-target', peerDevice);
+  syncAgain(peerDevice, ReplicationState.WFBitMapT);
+}
+
+/** A comparison during the resync asked for one that could not begin meanwhile; the peer came to the same result. */
+function syncAgain(peerDevice: PeerDevice, repl: ReplicationState): void {
+  if (peerDevice.resyncAgain === 0) return;
+  peerDevice.resyncAgain--;
+  // The peer learns of the end of this resync first.
+  afterDeferred(peerDevice.resource, () => {
+    if (peerDevice.now.repl !== ReplicationState.Established) return;
+    changeState(peerDevice.resource, { tag: 'resync-again', verbose: true }, () => {
+      peerDevice.next.repl = repl;
+    });
+  });
 }
 
 /** As source: the target has said by its state that it is done. `peerDisk` is what it says of its disk. */
@@ -176,6 +190,7 @@ export function finishResyncAsSource(peerDevice: PeerDevice, peerDisk: DiskState
   });
   run?.stop();
   if (device.backing) announceInSync(peerDevice, 0, device.backing.bitmap.sectors);
+  syncAgain(peerDevice, ReplicationState.WFBitMapS);
 }
 
 function logDone(run: ResyncRun): void {
