@@ -30,6 +30,7 @@ const MAX_BLOCKS = 256;
 /** Sectors between two looks from which on the disk counts as in use by others. */
 const OTHER_SECTORS = 64;
 const ACTIVE_WRITES = IntervalKind.AppWrite | IntervalKind.PeerWrite;
+const UNDER_WAY = ACTIVE_WRITES | IntervalKind.ResyncWrite | IntervalKind.ResyncRequest;
 
 class Tick implements TimerWaiter {
   constructor(private readonly run: ResyncRun) {}
@@ -122,8 +123,8 @@ function requestBlocks(run: ResyncRun, backing: BackingDevice, budget: number): 
     blocks = requestSize(bit, bitmap.findNextClear(peerDevice.bitmapSlot, bit) - bit, left, thin);
     const sectors = Math.min(blocks * 8, bitmap.sectors - sector);
     run.nextBit = end = bit + blocks;
-    // Blocks that are being written now are looked at again in the next pass.
-    if (peerDevice.device.io.intervals.find(sector, sectors, ACTIVE_WRITES | IntervalKind.ResyncWrite)) {
+    // Blocks that are being written now, or were asked for and then marked again, are looked at in the next pass.
+    if (peerDevice.device.io.intervals.find(sector, sectors, UNDER_WAY)) {
       blocks = 0;
       continue;
     }

@@ -1,8 +1,8 @@
 /** A peer that is meant to have no disk: leaving it, its vote as a tiebreaker, and becoming one with a disk. */
-import { ConnectionState, DiskState, Role } from '../../../src/control/contract/states';
+import { ConnectionState, DiskState, ReplicationState, Role } from '../../../src/control/contract/states';
 import { type World } from '../../../src/simulation/world/world';
 import { applyActivityLog, createMetadata } from '../../../src/simulation/metadata-tool';
-import { grow, MIB, placeOf, sizeOf } from './grown-disks';
+import { contentsOf, grow, MIB, pattern, placeOf, sizeOf } from './grown-disks';
 import { TestHost, twoHosts } from './two-hosts';
 
 const QUORUM = { quorum: 'majority', 'on-no-quorum': 'io-error' };
@@ -134,4 +134,42 @@ test('who was quorate alone, after the other disk and then the tiebreaker went, 
   });
   expect(quorum(a)).toBe(true);
   expect(a.kernelLog()).toContain('Restored quorum from before reboot');
+});
+
+test('what a diskless Primary writes during a resync is not asked for twice at a time', () => {
+  const { world, a, b, c } = threeHosts(58);
+  a.secondary();
+  world.run(1000);
+  c.primary();
+  const file = c.open(true);
+  for (const peer of [b, c]) a.must({ command: 'disconnect', ...toNode(peer.nodeId), force: false });
+  for (let at = 0; at < 8; at++) c.write(file, at * MIB, pattern(at + 1).slice(0, 32768));
+  let open = 0;
+  let started = 0;
+  const next = (): void => {
+    if (started === 400) return;
+    const at = (started++ * 7) % 128;
+    open++;
+    file.write(at * 4096, pattern(started % 251).slice(0, 4096), false, {
+      onIoDone: () => {
+        open--;
+        world.later(10, () => c.machine.input(next));
+      },
+    });
+  };
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const)
+    world.network.link(from.address, to.address).latency = 150;
+  a.connect(b);
+  expect(world.runUntil(() => a.replication(b) === ReplicationState.SyncTarget, 30_000)).toBe(true);
+  c.machine.input(() => {
+    for (let i = 0; i < 4; i++) next();
+  });
+  expect(world.runUntil(() => started === 400 && open === 0, 120_000)).toBe(true);
+  expect(world.runUntil(() => a.replication(b) === ReplicationState.Established, 60_000)).toBe(true);
+  expect(b.kernelLog()).toContain('Began resync as SyncSource');
+  for (const host of [a, b]) expect(host.kernelLog()).not.toContain('Unexpected resync reply');
+  expect(contentsOf(a).equals(contentsOf(b))).toBe(true);
 });
