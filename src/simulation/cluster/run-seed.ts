@@ -207,10 +207,14 @@ function allSayTheSame(cluster: Cluster): boolean {
     }),
   );
 }
-/** What an operator does who finds his node without a disk or standing alone. */
+/**
+ * What an operator does who finds his node without a disk or standing alone. He connects first: a Primary may only attach
+ * the data that it has lost last, or older data when a peer has these (engine.md 9.1, code 150).
+ */
 function mend(cluster: Cluster, node: ClusterNode): void {
   if (node.pending > 0 || node.door === undefined) return;
-  if (!node.door.hasDisk && !node.isDiskless) {
+  const lacksDisk = !node.door.hasDisk && !node.isDiskless;
+  if (lacksDisk && !cluster.peersOf(node).some((peer) => standsAlone(node, peer))) {
     node.attach();
     return;
   }
@@ -224,11 +228,13 @@ function mend(cluster: Cluster, node: ClusterNode): void {
     return;
   }
   for (const peer of cluster.peersOf(node)) {
-    if (node.viewOf(peer)?.cstate !== ConnectionState.StandAlone) continue;
+    if (!standsAlone(node, peer)) continue;
     node.run('connect', [connectRequest(peer)], () => undefined);
     return;
   }
 }
+const standsAlone = (node: ClusterNode, peer: ClusterNode): boolean =>
+  node.viewOf(peer)?.cstate === ConnectionState.StandAlone;
 
 function judgeAtRest(cluster: Cluster): void {
   const uuids = new Set<string>();
