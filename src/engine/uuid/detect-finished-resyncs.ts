@@ -137,6 +137,8 @@ function copyFromNewerSlot(peerDevice: PeerDevice, uuids: PeerUuids, node: numbe
   const { device } = peerDevice;
   const superblock = superblockOf(device);
   const slot = slotOf(superblock, node);
+  // It was on our present generation (4.6): what the peer says of it is older.
+  if (sameUuid(slot.bitmapUuid, superblock.currentUuid)) return false;
   const from = superblock.peers.findIndex(
     (other, id) =>
       id !== node &&

@@ -3,6 +3,7 @@ import { PeerFlag } from '../../metadata/superblock-flags';
 import { DiskState } from '../../control/contract/states';
 import { hasNode, MAX_NODES, NO_NODES, nodeBit, type NodeMask } from '../node-mask';
 import { type Device, type PeerDevice } from '../objects';
+import { sameUuid } from '../state/data-trust';
 import { hex16, logLine } from '../state/object-log';
 import { setBitmapUuid, slotOf, superblockOf, UUID_JUST_CREATED } from './generation';
 
@@ -31,7 +32,7 @@ export function rotateIntoBitmapSlots(
 ): NodeMask {
   const superblock = superblockOf(device);
   const previous = previousGeneration(device);
-  const blocked = (uuid: bigint): boolean => uuid !== 0n && uuid !== previous;
+  const blocked = (uuid: bigint): boolean => isOlder(uuid, previous);
   const usedIndexes = new Set<number>();
   let got = NO_NODES;
   for (const peerDevice of device.peerDevices) {
@@ -47,6 +48,13 @@ export function rotateIntoBitmapSlots(
   }
   return got | rotateForAbsentNodes(device, previous, dagtag, usedIndexes);
 }
+
+/**
+ * The slot counts from an older generation than the present one. An absent node that was on it when a Primary named it to
+ * us has it in its slot with the Primary's lowest bit (engine.md 4.6), with which only the exact comparison of 4.3 tells
+ * them apart: we would write without a new generation.
+ */
+const isOlder = (uuid: bigint, present: bigint): boolean => uuid !== 0n && !sameUuid(uuid, present);
 
 function leaveBehind(device: Device, node: number, previous: bigint, dagtag: number | bigint): void {
   const { bitmapUuid, bitmapIndex } = slotOf(superblockOf(device), node);
@@ -76,7 +84,7 @@ function rotateForAbsentNodes(
     const index = slot.bitmapIndex >= 0 ? slot.bitmapIndex : nextFree();
     if (handled.has(index)) continue;
     handled.add(index);
-    if (slot.bitmapUuid !== 0n && slot.bitmapUuid !== previous) continue;
+    if (isOlder(slot.bitmapUuid, previous)) continue;
     leaveBehind(device, node, previous, dagtag);
     if (index < superblock.bmMaxPeers) got |= nodeBit(node);
   }
