@@ -26,6 +26,7 @@ const foundBugs: readonly (readonly [seed: number, hosts: number, bug: string])[
   [501117, 4, 'a comparison during a resync cleared the bits that this resync was to go on with'],
   [502774, 5, 'the same'],
   [501661, 4, 'an attach took its old data for good when one of the peers it was compared with was lost'],
+  [10, 5, 'an Outdated disk behind a diskless Primary was raised with a peer that was behind as well'],
   [10, 4, 'the lowest bit hid that an absent host was on this generation, and no new one began without it'],
   [501599, 4, 'the target of two hosts was still taken for in sync with the first, as above'],
   [502445, 5, 'the same'],

@@ -8,7 +8,9 @@ import {
 } from '../../control/contract/states';
 import { settledByUpToDatePeer } from '../connection/reconcile';
 import { type PeerDevice } from '../objects';
+import { mayReturnToUpToDate } from '../state/data-trust';
 import { logLine } from '../state/object-log';
+import { committedDevice } from '../state/state-change';
 import { changeState } from '../state/transaction';
 import { compareWhileConnected } from './sync-handshake';
 
@@ -32,6 +34,7 @@ export function resyncAfterUnstable(peerDevice: PeerDevice, disklessPrimary: boo
 
 function upgradeWithoutResync(peerDevice: PeerDevice): void {
   const { device, now, resource } = peerDevice;
+  if (!mayReturnToUpToDate(committedDevice(device), 'new')) return;
   if (device.now.disk === DiskState.Consistent && now.pdsk === DiskState.UpToDate)
     settledByUpToDatePeer(device);
   if (device.now.disk !== DiskState.Outdated || now.pdsk < DiskState.Consistent) return;

@@ -69,7 +69,8 @@ export function upgradeOwnDisk(node: OpenDeviceChange, peer: OpenPeerDeviceChang
     node.new.disk === DiskState.Consistent &&
     peer.old.pdsk === DiskState.Consistent &&
     peer.new.pdsk === DiskState.UpToDate &&
-    isPeerStable(peer)
+    isPeerStable(peer) &&
+    mayReturnToUpToDate(node, 'new')
   ) {
     node.new.disk = DiskState.UpToDate;
   }
