@@ -2,7 +2,8 @@
 import { DiskState, ReplicationState } from '../../control/contract/states';
 import { UUID_FLAG } from '../../wire/uuids110';
 import { type Device, type PeerDevice } from '../objects';
-import { isBehindDisklessPrimary } from '../state/data-trust';
+import { mayReturnToUpToDate } from '../state/data-trust';
+import { committedDevice } from '../state/state-change';
 import { changeState } from '../state/transaction';
 import { isSyncTarget } from '../state/derived';
 import { resyncAfterUnstable } from './resync-after-unstable';
@@ -28,7 +29,7 @@ function preference(strategy: Strategy): number {
 export function tryToGetResync(device: Device): void {
   const { resource } = device;
   let best: { readonly peer: PeerDevice; readonly strategy: Strategy; readonly rank: number } | undefined;
-  const behind = isBehindDisklessPrimary(device);
+  const behind = !mayReturnToUpToDate(committedDevice(device), 'new');
   for (const peer of device.peerDevices) {
     if (peer.now.pdsk !== DiskState.UpToDate || peer.now.repl < ReplicationState.Established) continue;
     const strategy = strategyWhileConnected(peer);

@@ -39,19 +39,6 @@ function isUnknownTo({ backing }: Device, uuid: bigint): boolean {
   return !historyUuids.some(known) && !peers.some((slot) => known(slot.bitmapUuid));
 }
 
-/**
- * A diskless Primary that we are connected to works on another generation: no peer that is where we are makes our data
- * good. Its lowest bit differs between a Primary and a Secondary of one generation.
- */
-export const isBehindDisklessPrimary = (device: Device): boolean =>
-  device.peerDevices.some(
-    ({ connection, now, uuids }) =>
-      now.pdsk === DiskState.Diskless &&
-      connection.now.peerRole === Role.Primary &&
-      uuids !== undefined &&
-      !sameUuid(uuids.currentUuid, currentUuidOf(device)),
-  );
-
 /** A reconciliation after a lost Primary is not settled yet (engine.md 5.13). */
 export function hasReconcileHold(device: Device): boolean {
   return (
