@@ -6,6 +6,8 @@ import { type LabHost } from './lab-host';
 /** Milliseconds a daemon gets to take its resources down. */
 const PATIENCE = 15_000;
 const POLL = 20;
+/** Looks that must find nobody: who is just being started has no environment to be known by for a moment. */
+const LOOKS = 4;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const usesRunDirectory = (pid: number, host: LabHost): boolean => {
@@ -59,7 +61,9 @@ function send(pids: readonly number[], signal: NodeJS.Signals): void {
 async function stopPrograms(host: LabHost): Promise<void> {
   const deadline = Date.now() + PATIENCE;
   const asked = new Set<number>();
-  for (let running = programsOf(host); running.length > 0; running = programsOf(host)) {
+  for (let quiet = 0; quiet < LOOKS;) {
+    const running = programsOf(host);
+    quiet = running.length > 0 ? 0 : quiet + 1;
     if (Date.now() > deadline) send(running, 'SIGKILL');
     else {
       const fresh = running.filter((pid) => !asked.has(pid));

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { removeStaleDevices } from '../daemon/block-device/stale-devices';
 import { stopDaemons } from './daemons';
+import { beginNothingMore } from './run-on-host';
 import { freeAddresses } from './free-addresses';
 import { createHostFiles, type LabHost } from './lab-host';
 
@@ -115,6 +116,7 @@ export async function undoneOnInterrupt<T>(work: () => Promise<T>, undo: () => P
     process.off('SIGINT', interrupted);
     process.off('SIGTERM', interrupted);
     process.off('SIGHUP', interrupted);
+    beginNothingMore();
     void undo().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupted);
