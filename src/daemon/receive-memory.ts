@@ -11,8 +11,8 @@ const SMALL = 64 * 1024;
 const LARGE = 2 * 1024 * 1024 + 8192;
 /** While packets are small, a slab is left after so many bytes: two that take turns stay in the processor's cache. */
 export const SLAB_TURN = 256 * 1024;
-/** Free slabs that are kept. */
-const MOST_SPARE = 6;
+/** Free slabs that are kept: eight requests of 1 MiB need that many, and others would be garbage by the megabyte. */
+const MOST_SPARE = 10;
 
 export interface Slab {
   readonly bytes: Buffer;
