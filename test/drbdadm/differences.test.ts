@@ -42,6 +42,16 @@ test('a peer without address is an error, also with all', async () => {
   }
 });
 
+test('a peer named with one resource says nothing of the next one', async () => {
+  const other =
+    'resource r1 { device minor 1; disk /dev/b; on alpha { node-id 4; address 10.0.0.1:7790; } on beta { node-id 9; address 10.0.0.2:7790; } }';
+  const file = configured(`${plain}${other}`);
+  expect(await drbdadm('alpha', ['-c', file, '-d', 'disconnect', 'r1:beta', 'r0'])).toMatchObject({
+    exit: 0,
+    stdout: 'drbdsetup disconnect r1 9\ndrbdsetup disconnect r0 1\n',
+  });
+});
+
 test('outdate without disk asks the kernel only', async () => {
   const file = configured(`resource r0 { device minor 0; disk none; ${hosts} }`);
   expect(await drbdadm('alpha', ['-c', file, '-d', 'outdate', 'r0'])).toMatchObject({
