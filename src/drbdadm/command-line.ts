@@ -178,7 +178,7 @@ interface Words {
 
 function nameProblem(name: string): string | undefined {
   if (name === '') return 'Resource name is empty.';
-  // eslint-disable-next-line no-control-regex
+  // eslint-disable-next-line no-control-regex -- the rule itself speaks of control characters
   if (/[\x00-\x1f\x7f]/.test(name)) return "Resource name is invalid - please don't use control characters.";
   return undefined;
 }

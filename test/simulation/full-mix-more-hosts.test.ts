@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { runBundled } from './run-bundled';
 
 /** The full mix with three hosts to five. */
-const failuresOf = (seed: number, hosts: number): string[] =>
+const verdictOn = (seed: number, hosts: number): string[] =>
   runBundled(join(__dirname, '../../src/simulation/main.ts'), [
     '--hosts',
     String(hosts),
@@ -12,7 +12,7 @@ const failuresOf = (seed: number, hosts: number): string[] =>
     String(seed),
   ])
     .split('\n')
-    .filter((line) => line.includes('FAILED') || line === '0 passed, 0 failed');
+    .filter((line) => line.includes('FAILED') || / passed, .* failed$/.test(line));
 
 /** Seeds that found a bug of the engine, and what it was. */
 const foundBugs: readonly (readonly [seed: number, hosts: number, bug: string])[] = [
@@ -34,7 +34,7 @@ const foundBugs: readonly (readonly [seed: number, hosts: number, bug: string])[
   [502371, 5, 'it did so after the loss of a third'],
 ];
 test.each(foundBugs)('seed %i, %i hosts: %s', (seed, hosts) => {
-  expect(failuresOf(seed, hosts)).toEqual([]);
+  expect(verdictOn(seed, hosts)).toEqual(['1 passed, 0 failed']);
 });
 
 /** Seeds that the judge called wrong although the hosts were right. */
@@ -43,7 +43,8 @@ const wronglyBlamed: readonly (readonly [seed: number, hosts: number, claim: str
   [500621, 5, 'the same'],
   [501146, 4, 'the same'],
   [502042, 4, 'the same'],
+  [502111, 5, 'the end, for its operator tried to attach for ever and never connected'],
 ];
 test.each(wronglyBlamed)('seed %i, %i hosts is not blamed for %s', (seed, hosts) => {
-  expect(failuresOf(seed, hosts)).toEqual([]);
+  expect(verdictOn(seed, hosts)).toEqual(['1 passed, 0 failed']);
 });
