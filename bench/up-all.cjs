@@ -98,8 +98,19 @@ const forking = () =>
   });
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+/** The first command has its snapshot made in the background: not while others are measured. */
+function awaitSnapshot() {
+  ours();
+  const udrbd = path.join(folder, 'udrbd');
+  const settled = () =>
+    ['state', 'failed'].some((end) => fs.existsSync(path.join(udrbd, `drbdadm-run.${end}`)));
+  for (let i = 0; i < 300 && !settled(); i++)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+}
+
 function main() {
   prepare();
+  awaitSnapshot();
   const pairs = Array.from({ length: rounds }, () => ({ mine: ours(), real: forking() }));
   const of = (pick) => median(pairs.map(pick)).toFixed(0);
   process.stdout.write(

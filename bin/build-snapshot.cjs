@@ -1,19 +1,19 @@
 'use strict';
-// Makes drbdadm's start-up snapshot: build-snapshot.cjs CACHE NODE KEY, as bin/drbdadm calls it in the background.
+// Makes a start-up snapshot of drbdadm: build-snapshot.cjs CACHE NODE KEY KIND, as bin/drbdadm calls it in the background.
 // CACHE is a folder of this user alone; NODE is what PATH leads to, which may be a script that starts the real one; KEY
-// names this boot and the flags that Node was started with.
+// names this boot and the flags that Node was started with; KIND is drbdadm, or drbdadm-run with the back ends.
 require('./check-node.cjs');
 const fs = require('node:fs');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const { slim } = require('./slim-snapshot.cjs');
 
-const [cache = '', found = '', key = ''] = process.argv.slice(2);
+const [cache = '', found = '', key = '', kind = 'drbdadm'] = process.argv.slice(2);
 const root = path.dirname(__dirname);
-const source = path.join(root, 'dist', 'drbdadm-snapshot.cjs');
+const source = path.join(root, 'dist', `${kind}-snapshot.cjs`);
 /** What a snapshot was made by and out of. */
 const origins = [process.execPath, path.join(__dirname, '..', 'dist', 'drbdadm.cjs')];
-const lock = path.join(cache, 'drbdadm.lock');
+const lock = path.join(cache, `${kind}.lock`);
 const MINUTE = 60_000;
 /** A launcher that has just read the state may still start with a snapshot that was replaced. */
 const OLD_AFTER = MINUTE;
@@ -111,10 +111,29 @@ function hasten(blob) {
   }
 }
 
+/** The back ends run in a folder of their own. Returns the flags that the snapshot wants. */
+function make(blob, before) {
+  const scratch = fs.mkdtempSync(path.join(cache, 'warm-'));
+  try {
+    const made = run(['--snapshot-blob', blob, '--build-snapshot', source], {
+      UDRBD_SNAPSHOT_SAMPLE: path.join(root, 'fixtures/config/start-up.conf'),
+      UDRBD_SNAPSHOT_ORIGINS: before,
+      UDRBD_SNAPSHOT_SCRATCH: scratch,
+    });
+    if (!made) throw new Error('no snapshot');
+  } finally {
+    fs.rmSync(scratch, { recursive: true, force: true });
+  }
+  const flags = hasten(blob);
+  if (flags === '' && !starts(blob)) throw new Error('unfit');
+  return flags;
+}
+
 /** Snapshots that nobody starts from any more, with what lies beside them. */
 function removeOthers(blob) {
+  const ours = new RegExp(`^${kind}-\\d+-\\w+\\.blob$`);
   const names = fs.readdirSync(cache);
-  for (const other of names.filter((name) => /^drbdadm-.*\.blob$/.test(name))) {
+  for (const other of names.filter((name) => ours.test(name))) {
     const file = path.join(cache, other);
     if (file === blob || !isOlder(file, OLD_AFTER)) continue;
     for (const name of names) if (name.startsWith(other)) fs.rmSync(path.join(cache, name), { force: true });
@@ -122,15 +141,9 @@ function removeOthers(blob) {
 }
 
 function build() {
-  const blob = path.join(cache, `drbdadm-${process.pid}-${Date.now().toString(36)}.blob`);
+  const blob = path.join(cache, `${kind}-${process.pid}-${Date.now().toString(36)}.blob`);
   const before = originsNow();
-  const made = run(['--snapshot-blob', blob, '--build-snapshot', source], {
-    UDRBD_SNAPSHOT_SAMPLE: path.join(root, 'fixtures/config/start-up.conf'),
-    UDRBD_SNAPSHOT_ORIGINS: before,
-  });
-  if (!made) throw new Error('no snapshot');
-  const flags = hasten(blob);
-  if (flags === '' && !starts(blob)) throw new Error('unfit');
+  const flags = make(blob, before);
   // Shells compare times, but do not show them.
   for (const [i, file] of origins.entries()) output('touch', '-r', file, '--', `${blob}.${i}`);
   const inodes = inodeNumbers(origins);
@@ -138,7 +151,7 @@ function build() {
   if (originsNow() !== before) throw new Error('replaced meanwhile');
   const lines = [key, found, process.execPath, inodes, texts, flags, blob];
   if (lines.some((line) => line.includes('\n') || line.includes('\\'))) throw new Error('odd names');
-  const state = path.join(cache, 'drbdadm.state');
+  const state = path.join(cache, `${kind}.state`);
   fs.writeFileSync(`${state}.${process.pid}`, `${lines.join('\n')}\n`);
   fs.renameSync(`${state}.${process.pid}`, state);
   removeOthers(blob);
@@ -149,7 +162,7 @@ if (take()) {
   try {
     build();
   } catch (error) {
-    fs.writeFileSync(path.join(cache, 'drbdadm.failed'), `${error.stack}\n`);
+    fs.writeFileSync(path.join(cache, `${kind}.failed`), `${error.stack}\n`);
   } finally {
     fs.rmSync(lock, { force: true });
   }

@@ -26,6 +26,7 @@ const programs = {
   'drbdadm-programs': 'src/drbdadm/other-programs.ts',
   'drbdadm-picture': 'src/drbdadm/graph/svg-picture.ts',
   'drbdadm-snapshot': 'src/drbdadm/main.ts',
+  'drbdadm-run-snapshot': 'src/drbdadm/main.ts',
   drbdsetup: 'src/drbdsetup/main.ts',
   drbdmeta: 'src/drbdmeta/main.ts',
   drbdd: 'src/daemon/main.ts',
@@ -80,14 +81,18 @@ const parts = new Map([
   ['./other-programs', './drbdadm-programs.cjs'],
   ['./svg-picture', './drbdadm-picture.cjs'],
 ]);
-/** All but the configuration are loaded late in a start-up snapshot, too. */
+/** The configuration is in the start-up snapshots, and in one of them the back ends; all else is loaded late there, too. */
 const separate = (program) => ({
   name: 'separate',
   setup({ onResolve }) {
+    if (program === 'drbdadm-run-snapshot')
+      onResolve({ filter: /\/snapshot-contents$/ }, ({ resolveDir }) => ({
+        path: path.join(resolveDir, 'snapshot-back-ends.ts'),
+      }));
     onResolve(
       { filter: /^\.\.?\/(config\/load-config|more-commands|in-process-tools|other-programs|svg-picture)$/ },
       ({ path: name, kind }) =>
-        kind === 'require-call' && !(program === 'drbdadm-snapshot' && name.includes('config'))
+        kind === 'require-call' && !(program.endsWith('-snapshot') && name.includes('config'))
           ? { path: parts.get(name), external: true }
           : undefined,
     );

@@ -1,8 +1,9 @@
 /** What drbdadm runs in this process. */
 import { RequestSkipped } from '../control/channel/control-error';
+import { forgetMemory } from '../drbdmeta/block-store';
 import { realHost } from '../drbdmeta/host';
 import { runDrbdmeta as drbdmeta, type DrbdmetaIo } from '../drbdmeta/run';
-import { chainedConnections, sharedConnections } from '../drbdsetup/connections';
+import { chainedConnections, forgetConnections, sharedConnections } from '../drbdsetup/connections';
 import { type DrbdsetupIo, runDrbdsetup as drbdsetup } from '../drbdsetup/run';
 import { type CallOrder } from './back-ends';
 
@@ -42,4 +43,10 @@ export function runDrbdmeta(words: readonly string[], io: DrbdmetaIo & Ordered):
   const dropLater = (drop: () => void): void => order.atEnd(drop);
   const host = { ...realHost(env, () => connections.connect(false)), dropLater };
   return unlessSkipped(drbdmeta(words, { ...io, host }), order);
+}
+
+/** Nothing that belongs to this process or host stays in memory. */
+export function forgetEverything(): void {
+  forgetConnections();
+  forgetMemory();
 }

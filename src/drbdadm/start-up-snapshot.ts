@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { launcherDirectory, runDrbdadm, type DrbdadmIo } from './run';
 import { loadBundlesWith, type OtherBundles } from './other-bundles';
+import { backEnds } from './snapshot-contents';
 
 /** Commands whose functions are kept. */
 const frequent = [['sh-resources'], ['dump'], ['-d', 'adjust', 'all'], ['-d', 'up', 'all']];
@@ -34,8 +35,10 @@ function load<Bundle>(bundle: string, isThis: (loaded: object) => loaded is obje
 type Tools = ReturnType<OtherBundles['tools']>;
 type More = ReturnType<OtherBundles['more']>;
 type Programs = ReturnType<OtherBundles['programs']>;
+const present: Tools | undefined = backEnds?.tools;
+const lateTools = late('drbdadm-tools', (loaded): loaded is Tools => 'runDrbdsetup' in loaded);
 const bundles: OtherBundles = {
-  tools: late('drbdadm-tools', (loaded): loaded is Tools => 'runDrbdsetup' in loaded),
+  tools: () => present ?? lateTools(),
   more: late('drbdadm-more', (loaded): loaded is More => 'runExtraCommand' in loaded),
   programs: late('drbdadm-programs', (loaded): loaded is Programs => 'execa' in loaded),
 };
@@ -57,7 +60,7 @@ function startWithout(): void {
   const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
   const blob = process.execArgv[process.execArgv.indexOf('--snapshot-blob') + 1] ?? '';
   try {
-    fs.rmSync(path.join(path.dirname(blob), 'drbdadm.state'), { force: true });
+    fs.rmSync(blob.replace(/-\d+-\w+\.blob$/, '.state'), { force: true });
   } catch {
     // The next call comes here as well.
   }
@@ -102,6 +105,7 @@ export function prepareSnapshot(main: () => void, warm: (fd: number) => void): v
   void (async () => {
     for (const words of frequent) await runDrbdadm(['-c', sample, ...words], silence);
     warmUp(warm);
+    await backEnds?.warm(silence);
     if (!origins.every(isUnchanged)) process.exitCode = 1;
   })();
 }

@@ -42,6 +42,10 @@ function bounceBuffer(): Uint8Array {
   return (bounceMemory ??= alignedBuffer(BOUNCE_BYTES));
 }
 
+export function forgetMemory(): void {
+  bounceMemory = undefined;
+}
+
 /** Opens for reading and writing. Throws the system's error. */
 export function openBlockStore(path: string, flags: OpenFlags): BlockStore {
   const { O_RDWR, O_DIRECT = 0, O_EXCL } = fs.constants;

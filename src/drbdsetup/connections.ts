@@ -43,6 +43,12 @@ export function sharedConnections(env: Environment): SharedConnections {
   };
 }
 
+/** Closes them. */
+export function forgetConnections(): void {
+  for (const client of clients.values()) client.close();
+  clients.clear();
+}
+
 /** The connection stays open for the next command; a stream of events ends with its own connection. */
 function shared(client: ControlClient): SharedConnection {
   return {

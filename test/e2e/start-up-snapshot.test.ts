@@ -49,16 +49,19 @@ function run(words: readonly string[], extra: Record<string, string> = {}, progr
   return { status: result.status, stdout: result.stdout, stderr: result.stderr, plain };
 }
 
-function stateOfSnapshot(): string {
-  const file = inCache('drbdadm.state');
+/** `drbdadm-run` holds the back ends, too: for commands that run them. */
+type Kind = 'drbdadm' | 'drbdadm-run';
+
+function stateOfSnapshot(kind: Kind = 'drbdadm'): string {
+  const file = inCache(`${kind}.state`);
   return fs.existsSync(file) ? fs.readFileSync(file, 'latin1') : '';
 }
 
 /** Waits until whoever builds is done; `before`: what there was of an earlier snapshot. */
-async function awaitBuild(before = ''): Promise<void> {
+async function awaitBuild(before = '', kind: Kind = 'drbdadm'): Promise<void> {
   for (let i = 0; i < 600; i++) {
-    const settled = stateOfSnapshot() !== before || fs.existsSync(inCache('drbdadm.failed'));
-    if (settled && !fs.existsSync(inCache('drbdadm.lock'))) return;
+    const settled = stateOfSnapshot(kind) !== before || fs.existsSync(inCache(`${kind}.failed`));
+    if (settled && !fs.existsSync(inCache(`${kind}.lock`))) return;
     await pause(50);
   }
   throw new Error('no snapshot was made');
@@ -71,9 +74,20 @@ async function withSnapshot(): Promise<void> {
   expect(run(shown)).toMatchObject({ status: 0, stdout: 'r0\nr1\n', plain: false });
 }
 
+const running = ['-c', '/none', 'up', 'all'];
+async function withBackEnds(): Promise<void> {
+  expect(run(running)).toMatchObject({ status: 20, plain: true });
+  await awaitBuild('', 'drbdadm-run');
+  expect(run(running)).toMatchObject({ status: 20, plain: false });
+}
+
 test('the first call makes a snapshot, later ones start out of it and say the same', async () => {
   await withSnapshot();
+  await withBackEnds();
   expect(fs.statSync(inCache('')).mode & 0o777).toBe(0o700);
+  expect(
+    fs.readdirSync(inCache('')).filter((name) => !/^drbdadm(-run-|-)[^.]+\.blob|\.state$/.test(name)),
+  ).toEqual([]);
   const image = path.join(folder, 'disk.img');
   const blank = (): void => {
     fs.writeFileSync(image, '');
@@ -109,6 +123,30 @@ test('the first call makes a snapshot, later ones start out of it and say the sa
     const slow = run(words, { UDRBD_SNAPSHOT: 'no' });
     expect([fast.plain, slow.plain]).toEqual([false, true]);
     expect([words, stable(fast)]).toEqual([words, stable(slow)]);
+  }
+});
+
+test('back ends out of a snapshot start the daemon and bring up a disk', async () => {
+  await withBackEnds();
+  const image = path.join(folder, 'disk.img');
+  fs.writeFileSync(image, '');
+  fs.truncateSync(image, 2 ** 24);
+  const conf = path.join(folder, 'drbd.conf');
+  const host = (name: string, id: number): string =>
+    `on ${name} { node-id ${id}; device minor 0; disk ${image}; meta-disk internal; address 127.0.0.1:${1234 + id}; }\n`;
+  fs.writeFileSync(
+    conf,
+    `global { usage-count no; }\nresource r0 {\n${host('alpha', 0)}${host('beta', 1)}}\n`,
+  );
+  const command = (...words: string[]): Outcome => run(['-c', conf, ...words], { UDRBD_BLOCK_DEVICES: 'no' });
+  expect(command('--', '--force', 'create-md', 'r0')).toMatchObject({ status: 0 });
+  try {
+    expect(command('up', 'all')).toMatchObject({ status: 0, stdout: '', plain: false });
+    expect(command('dstate', 'r0')).toMatchObject({ status: 0, stdout: 'Inconsistent/DUnknown\n' });
+    expect(command('adjust', 'all')).toMatchObject({ status: 0, stdout: '', plain: false });
+    expect(command('down', 'all')).toMatchObject({ status: 0, stdout: '', plain: false });
+  } finally {
+    process.kill(Number(fs.readFileSync(path.join(folder, 'run/drbdd.pid'), 'latin1')), 'SIGTERM');
   }
 });
 
