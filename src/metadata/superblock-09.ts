@@ -1,7 +1,7 @@
 /*
  * The superblock of DRBD 9 (metadata.md 2.1). peers[] is indexed by node id, not by bitmap slot.
  */
-import { decodeFields, encodeFields, type RecordOf } from './field-table';
+import { decodeFields, encodeFields, type RecordOf, viewOf } from './field-table';
 import {
   DEFAULT_AL_EXTENTS,
   DEFAULT_BYTES_PER_BIT,
@@ -52,18 +52,52 @@ export const SUPERBLOCK_09 = {
 export type PeerSlot09 = RecordOf<typeof PEER_SLOT_09>;
 export type Superblock09 = RecordOf<typeof SUPERBLOCK_09>;
 
+const { peers: PEERS, historyUuids: HISTORY, ...HEAD } = SUPERBLOCK_09;
+const { bitmapUuid, bitmapDagtag, flags: peerFlags, bitmapIndex } = PEER_SLOT_09;
+
+/** Most are zero, which is one value for all of them. */
+function uuidAt(view: DataView, at: number): bigint {
+  return view.getUint32(at) === 0 && view.getUint32(at + 4) === 0 ? 0n : view.getBigUint64(at);
+}
+
 /**
  * Decodes a v09 superblock from at least 4096 bytes. Nothing is validated, not even the magic: see
- * superblock-check.ts.
+ * superblock-check.ts. Bringing up a disk does this five times, so what there are many of is done without the table.
  */
 export function decodeSuperblock09(bytes: Uint8Array): Superblock09 {
-  return decodeFields(SUPERBLOCK_09, bytes);
+  const view = viewOf(bytes);
+  const peers: PeerSlot09[] = [];
+  for (let i = 0, at: number = PEERS.offset; i < PEERS.count; i++, at += PEERS.stride)
+    peers.push({
+      bitmapUuid: uuidAt(view, at + bitmapUuid.offset),
+      bitmapDagtag: uuidAt(view, at + bitmapDagtag.offset),
+      flags: view.getUint32(at + peerFlags.offset),
+      bitmapIndex: view.getInt32(at + bitmapIndex.offset),
+    });
+  const historyUuids: bigint[] = [];
+  for (let i = 0, at: number = HISTORY.offset; i < HISTORY.count; i++, at += 8)
+    historyUuids.push(uuidAt(view, at));
+  return { ...decodeFields(HEAD, bytes), peers, historyUuids };
 }
 
 /** Encodes to 4096 bytes; everything reserved is zero and the in-memory peer flag HAVE_BITMAP is masked off. */
 export function encodeSuperblock09(sb: Readonly<Superblock09>): Uint8Array {
-  const peers = sb.peers.map((peer) => ({ ...peer, flags: (peer.flags & ~PeerFlag.HAVE_BITMAP) >>> 0 }));
-  return encodeFields(SUPERBLOCK_09, { ...sb, peers }, SUPERBLOCK_BYTES);
+  const bytes = encodeFields(HEAD, sb, SUPERBLOCK_BYTES);
+  const view = viewOf(bytes);
+  let at: number = PEERS.offset;
+  for (const peer of sb.peers.slice(0, PEERS.count)) {
+    if (peer.bitmapUuid !== 0n) view.setBigUint64(at + bitmapUuid.offset, peer.bitmapUuid);
+    if (peer.bitmapDagtag !== 0n) view.setBigUint64(at + bitmapDagtag.offset, peer.bitmapDagtag);
+    if (peer.flags !== 0) view.setUint32(at + peerFlags.offset, peer.flags & ~PeerFlag.HAVE_BITMAP);
+    if (peer.bitmapIndex !== 0) view.setInt32(at + bitmapIndex.offset, peer.bitmapIndex);
+    at += PEERS.stride;
+  }
+  at = HISTORY.offset;
+  for (const uuid of sb.historyUuids.slice(0, HISTORY.count)) {
+    if (uuid !== 0n) view.setBigUint64(at, uuid);
+    at += 8;
+  }
+  return bytes;
 }
 
 export function emptyPeerSlot09(): PeerSlot09 {
