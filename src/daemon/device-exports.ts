@@ -71,7 +71,7 @@ export class DeviceExports implements ExportListener {
     try {
       server.listenUnix(socketPath(this.directory, name));
       fs.mkdirSync(path.dirname(link), { recursive: true, mode: 0o700 });
-      fs.rmSync(link, { force: true });
+      if (fs.lstatSync(link, { throwIfNoEntry: false }) !== undefined) fs.rmSync(link, { force: true });
       fs.symlinkSync(path.join('..', '..', name), link);
     } catch (error) {
       complain(error instanceof Error ? error.message : String(error));

@@ -39,14 +39,19 @@ const deviceNumber = (file: string): number | undefined => {
   }
 };
 
+const BY_RESOURCE = '/dev/drbd/by-res/';
+
 /** The device of this host that `file` is, by its usual names or as the same node. */
 export function ownDeviceAt(file: string, own: OwnDevices): ExportedDevice | undefined {
   const rdev = deviceNumber(file);
   if (rdev !== undefined && majorOf(rdev) === KERNEL_MAJOR) return undefined;
   const minor = /^\/dev\/drbd(\d{1,7})$/.exec(file)?.[1];
   if (minor !== undefined) return own.device(Number(minor));
+  const byName = file.startsWith(BY_RESOURCE);
+  // Nothing else can be one of ours: no look at all of them for each disk that is opened.
+  if (rdev === undefined && !byName) return undefined;
   for (const device of own.devices()) {
-    if (file === `/dev/drbd/by-res/${device.resourceName}/${device.volume}`) return device;
+    if (byName && file === `${BY_RESOURCE}${device.resourceName}/${device.volume}`) return device;
     if (rdev !== undefined && deviceNumber(`${own.nodeDirectory}/drbd${device.minor}`) === rdev)
       return device;
   }

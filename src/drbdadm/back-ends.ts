@@ -83,26 +83,74 @@ export function callEnvironment(
   return environment;
 }
 
-interface Timer {
-  readonly expired: Promise<'expired'>;
-  stop(): void;
+/** Time limits that begin at the same moment and are equally long: calls that run ahead have them in common. */
+class TimeLimit {
+  private readonly waiting = new Set<() => void>();
+  private handle: NodeJS.Timeout | undefined;
+
+  constructor(private readonly seconds: number) {}
+
+  begin(): void {
+    if (this.waiting.size === 0) return;
+    this.handle = setTimeout(() => {
+      for (const onExpired of this.waiting) onExpired();
+    }, this.seconds * 1000);
+  }
+
+  /** Before it begins. Returns how to wait no longer. */
+  await(onExpired: () => void): () => void {
+    this.waiting.add(onExpired);
+    return () => {
+      this.waiting.delete(onExpired);
+      if (this.waiting.size === 0) clearTimeout(this.handle);
+    };
+  }
 }
 
-function startTimer(seconds: number, before: Promise<unknown> | undefined): Timer {
-  let handle: NodeJS.Timeout | undefined;
-  let stopped = false;
-  const expired = new Promise<'expired'>((resolve) => {
-    const start = (): void => {
-      if (seconds > 0 && !stopped) handle = setTimeout(() => resolve('expired'), seconds * 1000);
-    };
-    if (before === undefined) start();
-    else void before.then(start);
+/** Those that have not begun. */
+const limits = new WeakMap<Promise<unknown>, Map<number, TimeLimit>>();
+const begun = new WeakSet<Promise<unknown>>();
+
+/** The limit that begins when `before` has resolved; undefined if it has. */
+function limitAfter(before: Promise<unknown>, seconds: number): TimeLimit | undefined {
+  if (begun.has(before)) return undefined;
+  let those = limits.get(before);
+  if (those === undefined) {
+    const made = new Map<number, TimeLimit>();
+    limits.set(before, (those = made));
+    void before.then(() => {
+      begun.add(before);
+      for (const limit of made.values()) limit.begin();
+    });
+  }
+  const present = those.get(seconds) ?? new TimeLimit(seconds);
+  those.set(seconds, present);
+  return present;
+}
+
+/** What comes of the work, or 'expired'; no limit if `seconds` is 0. */
+function within<T>(
+  work: Promise<T>,
+  seconds: number,
+  before: Promise<unknown> | undefined,
+): Promise<T | 'expired'> {
+  if (seconds <= 0) return work;
+  return new Promise((resolve, reject) => {
+    const later = before === undefined ? undefined : limitAfter(before, seconds);
+    const limit = later ?? new TimeLimit(seconds);
+    const stop = limit.await(() => resolve('expired'));
+    if (later === undefined) limit.begin();
+    work.then(
+      (result) => {
+        stop();
+        resolve(result);
+      },
+      (error: unknown) => {
+        stop();
+        reject(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
   });
-  const stop = (): void => {
-    stopped = true;
-    clearTimeout(handle);
-  };
-  return { expired, stop };
 }
 
 /** Runs one of our own tools in this process. */
@@ -119,7 +167,6 @@ export async function runInProcess(
     else if (settings.errors === 'held') held += text;
   };
   const env = callEnvironment(io.env, call.environment);
-  const timer = startTimer(settings.seconds, settings.order?.before);
   let output = '';
   const stdout = (text: string): void => {
     if (settings.holdOutput === true) output += text;
@@ -135,8 +182,7 @@ export async function runInProcess(
     ...(readLine === undefined ? {} : { readLine }),
     ...(settings.order === undefined ? {} : { order: settings.order }),
   });
-  const result = await Promise.race([work, timer.expired]);
-  timer.stop();
+  const result = await within(work, settings.seconds, settings.order?.before);
   if (result !== 'expired') return { code: result, errors: held, output, timedOut: false };
   return { code: 256, errors: held, output, timedOut: settings.errors === 'shown' };
 }

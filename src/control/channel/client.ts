@@ -31,6 +31,9 @@ export interface EventReader {
 }
 
 interface Waiter {
+  /** Time of `performance.now()` after which nobody waits any more. */
+  readonly deadline: number;
+  readonly timeoutMs: number;
   readonly resolve: (message: ServerMessage) => void;
   readonly reject: (error: ControlError | RequestSkipped) => void;
   readonly parts: ResourceSnapshot[];
@@ -42,11 +45,37 @@ export interface DaemonIdentity {
   readonly release: string;
 }
 
+/** One timer for many waiters; it does not keep the process alive. */
+class Alarm {
+  private handle: NodeJS.Timeout | undefined;
+  private time = Infinity;
+
+  constructor(private readonly onRing: () => void) {}
+
+  /** Rings at this time of `performance.now()`, unless it does earlier. */
+  ringAt(time: number): void {
+    if (time >= this.time) return;
+    clearTimeout(this.handle);
+    this.time = time;
+    this.handle = setTimeout(() => {
+      this.time = Infinity;
+      this.onRing();
+    }, time - performance.now()).unref();
+  }
+
+  stop(): void {
+    clearTimeout(this.handle);
+    this.time = Infinity;
+  }
+}
+
 export class ControlClient {
   private readonly waiting = new Map<number, Waiter>();
   private nextId = 1;
   private greeted = false;
-  private corked = false;
+  /** What is asked for in this turn and not sent yet. */
+  private unsent = '';
+  private readonly patience = new Alarm(() => this.giveUp());
   private reader: EventReader | undefined;
   private failure: ControlError | undefined;
   private onHello: ((identity: DaemonIdentity) => void) | undefined;
@@ -118,7 +147,7 @@ export class ControlClient {
     }
     const id = this.nextId++;
     this.socket.ref();
-    this.socket.write(encodeMessage({ type: 'events', id, live }));
+    this.send(encodeMessage({ type: 'events', id, live }));
   }
 
   /** Stops reading for a while: the daemon's queue fills, then it drops events. */
@@ -137,6 +166,7 @@ export class ControlClient {
   close(): void {
     this.reader = undefined;
     this.failure ??= new ControlError('closed', 'the connection was closed');
+    this.patience.stop();
     this.socket.destroy();
   }
 
@@ -151,42 +181,45 @@ export class ControlClient {
       }
       const id = this.nextId++;
       const parts: ResourceSnapshot[] = [];
-      const timer = setTimeout(() => {
-        this.waiting.delete(id);
-        this.rest();
-        reject(new ControlError('timeout', `no answer from the daemon within ${timeoutMs / 1000} s`));
-      }, timeoutMs);
+      const deadline = performance.now() + timeoutMs;
       this.waiting.set(id, {
+        deadline,
+        timeoutMs,
         parts,
-        resolve: (message) => {
-          clearTimeout(timer);
-          resolve({ message, parts });
-        },
-        reject: (error) => {
-          clearTimeout(timer);
-          reject(error);
-        },
+        resolve: (message) => resolve({ message, parts }),
+        reject,
       });
+      this.patience.ringAt(deadline);
       this.socket.ref();
       this.send(encode(id));
     });
   }
 
+  /** Those whose time is up get no answer. */
+  private giveUp(): void {
+    const now = performance.now();
+    for (const [id, { deadline, timeoutMs, reject }] of this.waiting) {
+      if (deadline > now) {
+        this.patience.ringAt(deadline);
+        continue;
+      }
+      this.waiting.delete(id);
+      this.rest();
+      reject(new ControlError('timeout', `no answer from the daemon within ${timeoutMs / 1000} s`));
+    }
+  }
+
   /** What is asked for in one turn goes out together, but the daemon shall not wait for the end of a long one. */
   private send(text: string): void {
-    if (this.corked && this.socket.writableLength >= PIECE) {
-      this.socket.uncork();
-      this.socket.cork();
-    }
-    if (!this.corked) {
-      this.corked = true;
-      this.socket.cork();
-      setImmediate(() => {
-        this.corked = false;
-        this.socket.uncork();
-      });
-    }
-    this.socket.write(text);
+    if (this.unsent === '') setImmediate(() => this.sendAll());
+    this.unsent += text;
+    if (this.unsent.length >= PIECE) this.sendAll();
+  }
+
+  private sendAll(): void {
+    const text = this.unsent;
+    this.unsent = '';
+    if (text !== '' && this.failure === undefined) this.socket.write(text);
   }
 
   /** An idle connection does not keep the process alive. */
@@ -252,6 +285,7 @@ export class ControlClient {
   private fail(error: ControlError): void {
     if (this.failure !== undefined) return;
     this.failure = error;
+    this.patience.stop();
     this.socket.destroy();
     this.onFailed?.(error);
     for (const waiter of this.waiting.values()) waiter.reject(error);
