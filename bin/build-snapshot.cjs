@@ -1,7 +1,7 @@
 'use strict';
 // Makes a start-up snapshot of drbdadm: build-snapshot.cjs CACHE NODE KEY KIND, as bin/drbdadm calls it in the background.
 // CACHE is a folder of this user alone; NODE is what PATH leads to, which may be a script that starts the real one; KEY
-// names this boot and the flags that Node was started with; KIND is drbdadm, or drbdadm-run with the back ends.
+// names this boot; KIND is drbdadm, or drbdadm-run with the back ends.
 require('./check-node.cjs');
 const fs = require('node:fs');
 const path = require('node:path');
@@ -22,6 +22,13 @@ const OLD_AFTER = MINUTE;
  * a random one.
  */
 const AS_IT_IS = '--no-rehash-snapshot';
+/** V8 optimises later, and less at a time, and looks for garbage later: a command is over before that pays. */
+const WANTED = [
+  '--interrupt-budget=150000',
+  '--max-inlined-bytecode-size-cumulative=300',
+  '--initial-old-space-size=256',
+  '--min-semi-space-size=4',
+];
 
 /** A folder of this user alone. Not more than two are made: Node never ends making many where it may make none. */
 function prepare() {
@@ -82,8 +89,15 @@ function originsNow() {
   );
 }
 
+/** Flags come and go with V8's versions, and Node ends at once where it does not know one (those of 20 are not all in 22). */
+function known(wanted) {
+  const takes = (flags) =>
+    spawnSync(process.execPath, [...flags, '-e', '0'], { stdio: 'ignore' }).status === 0;
+  return takes(wanted) ? wanted : wanted.filter((flag) => takes([flag]));
+}
+
 function run(words, env = {}) {
-  const { status } = spawnSync(process.execPath, [...process.execArgv, ...words], {
+  const { status } = spawnSync(process.execPath, words, {
     stdio: 'ignore',
     env: { ...process.env, ...env },
   });
@@ -91,31 +105,32 @@ function run(words, env = {}) {
 }
 
 /** Node does not fall back when it dislikes a snapshot, so it has to show that it takes this one. */
-function starts(blob, ...flags) {
+function starts(blob, flags) {
   return run([...flags, '--snapshot-blob', blob, path.join(root, 'bin/drbdadm'), '--version']);
 }
 
-/** Makes the snapshot quicker if that is possible; the flags that it then wants. */
-function hasten(blob) {
+/** Makes the snapshot that was made with these flags quicker if that is possible; the flags that it wants then. */
+function hasten(blob, flags) {
   const slimmer = `${blob}.slim`;
-  const tag = (...flags) =>
-    Number(output(process.execPath, ...process.execArgv, ...flags, '-p', 'v8.cachedDataVersionTag()'));
+  const all = [...flags, AS_IT_IS];
+  const tag = (words) => Number(output(process.execPath, ...words, '-p', 'v8.cachedDataVersionTag()'));
   try {
-    fs.writeFileSync(slimmer, slim(fs.readFileSync(blob), tag(), tag(AS_IT_IS)), { mode: 0o600 });
-    if (!starts(slimmer, AS_IT_IS)) throw new Error('unfit');
+    fs.writeFileSync(slimmer, slim(fs.readFileSync(blob), tag(flags), tag(all)), { mode: 0o600 });
+    if (!starts(slimmer, all)) throw new Error('unfit');
     fs.renameSync(slimmer, blob);
-    return AS_IT_IS;
+    return all;
   } catch {
     fs.rmSync(slimmer, { force: true });
-    return '';
+    return flags;
   }
 }
 
 /** The back ends run in a folder of their own. Returns the flags that the snapshot wants. */
 function make(blob, before) {
+  const flags = known(WANTED);
   const scratch = fs.mkdtempSync(path.join(cache, 'warm-'));
   try {
-    const made = run(['--snapshot-blob', blob, '--build-snapshot', source], {
+    const made = run([...flags, '--snapshot-blob', blob, '--build-snapshot', source], {
       UDRBD_SNAPSHOT_SAMPLE: path.join(root, 'fixtures/config/start-up.conf'),
       UDRBD_SNAPSHOT_ORIGINS: before,
       UDRBD_SNAPSHOT_SCRATCH: scratch,
@@ -124,9 +139,9 @@ function make(blob, before) {
   } finally {
     fs.rmSync(scratch, { recursive: true, force: true });
   }
-  const flags = hasten(blob);
-  if (flags === '' && !starts(blob)) throw new Error('unfit');
-  return flags;
+  const wants = hasten(blob, flags);
+  if (wants === flags && !starts(blob, flags)) throw new Error('unfit');
+  return wants;
 }
 
 /** Snapshots that nobody starts from any more, with what lies beside them. */
@@ -143,13 +158,13 @@ function removeOthers(blob) {
 function build() {
   const blob = path.join(cache, `${kind}-${process.pid}-${Date.now().toString(36)}.blob`);
   const before = originsNow();
-  const flags = make(blob, before);
+  const wants = make(blob, before);
   // Shells compare times, but do not show them.
   for (const [i, file] of origins.entries()) output('touch', '-r', file, '--', `${blob}.${i}`);
   const inodes = inodeNumbers(origins);
   const texts = statTexts(...origins, blob);
   if (originsNow() !== before) throw new Error('replaced meanwhile');
-  const lines = [key, found, process.execPath, inodes, texts, flags, blob];
+  const lines = [key, found, process.execPath, inodes, texts, wants.join(' '), blob];
   if (lines.some((line) => line.includes('\n') || line.includes('\\'))) throw new Error('odd names');
   const state = path.join(cache, `${kind}.state`);
   fs.writeFileSync(`${state}.${process.pid}`, `${lines.join('\n')}\n`);

@@ -244,21 +244,38 @@ test('what the launcher cannot see the program finds out, and starts again witho
   await fast();
 });
 
-test("a snapshot is slimmer than Node makes it, has a seed of its own, and commands find Node's modules", async () => {
+test('no flag goes to a Node that was not seen to take it', async () => {
   await withSnapshot();
-  const lines = fs.readFileSync(inCache('drbdadm.state'), 'latin1').split('\n');
-  const blob = fs.readFileSync(lines[6] ?? '');
-  expect(lines[5]).toBe('--no-rehash-snapshot');
-  expect(blob.length).toBeLessThan(4_000_000);
-  // The hash of a word lies before its length.
-  const word = 'sh-resources';
-  const hash = (bytes: Buffer): number =>
-    bytes.readUInt32LE(bytes.indexOf(`\x0c\0\0\0${word}`, 0, 'latin1') - 4);
-  fs.rmSync(inCache('drbdadm.state'));
-  await withSnapshot();
-  const next = fs.readFileSync(inCache('drbdadm.state'), 'latin1').split('\n')[6] ?? '';
-  expect(hash(fs.readFileSync(next))).not.toBe(hash(blob));
+  run(shown, { UDRBD_SNAPSHOT: 'no' });
+  expect(fs.readFileSync(log, 'latin1')).toMatch(/^\/[^ ]*\/bin\/start\.cjs drbdadm [^\n]*\n$/);
+  const { stderr } = spawnSync(process.execPath, [launcher, ...shown], { env, encoding: 'latin1' });
+  expect(stderr).not.toMatch(/flag|option/);
+  for (const flag of (stateOfSnapshot().split('\n')[5] ?? '').split(' ').filter((word) => word !== ''))
+    expect([flag, spawnSync(process.execPath, [flag, '-e', '0']).status]).toEqual([flag, 0]);
 });
+
+// The builder knows what Node 20's snapshots look like; those of other versions stay as Node makes them.
+const slims = process.versions.node.startsWith('20.');
+if (!slims)
+  process.stderr.write(`SKIPPED: snapshots of Node ${process.versions.node} are not made slimmer\n`);
+(slims ? test : test.skip)(
+  "a snapshot is slimmer than Node makes it, has a seed of its own, and commands find Node's modules",
+  async () => {
+    await withSnapshot();
+    const lines = fs.readFileSync(inCache('drbdadm.state'), 'latin1').split('\n');
+    const blob = fs.readFileSync(lines[6] ?? '');
+    expect(lines[5]?.split(' ')).toContain('--no-rehash-snapshot');
+    expect(blob.length).toBeLessThan(4_000_000);
+    // The hash of a word lies before its length.
+    const word = 'sh-resources';
+    const hash = (bytes: Buffer): number =>
+      bytes.readUInt32LE(bytes.indexOf(`\x0c\0\0\0${word}`, 0, 'latin1') - 4);
+    fs.rmSync(inCache('drbdadm.state'));
+    await withSnapshot();
+    const next = fs.readFileSync(inCache('drbdadm.state'), 'latin1').split('\n')[6] ?? '';
+    expect(hash(fs.readFileSync(next))).not.toBe(hash(blob));
+  },
+);
 
 test('options of Node in the environment, another user and missing places mean no snapshot', async () => {
   await withSnapshot();
