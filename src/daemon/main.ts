@@ -126,7 +126,7 @@ async function main(): Promise<void> {
       '\nEnvironment: UDRBD_RUN_DIR (run directory), __DRBD_NODE__ (name of this host),\n' +
         'UDRBD_BLOCK_DEVICES (yes or no: /dev/drbdN, needs root), UDRBD_DEVICE_DIR (instead of /dev),\n' +
         'UDRBD_NBD_LISTEN (HOST:PORT: all devices over NBD, for whoever reaches it),\n' +
-        'UDRBD_USERMODE_HELPER (handler program, default /sbin/drbdadm, or "disabled").\n' +
+        'UDRBD_USERMODE_HELPER (handler program, default our own drbdadm, or "disabled").\n' +
         'SIGTERM takes all resources down in order and ends the daemon.',
     );
   program.parse();

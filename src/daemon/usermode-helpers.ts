@@ -28,6 +28,16 @@ export function ownHelper(runDirectory: string, environment: NodeJS.ProcessEnv):
   return { launcher, runDirectory, environment: passed };
 }
 
+/**
+ * The kernel's helpers find programs in four folders. Handlers call drbdadm and drbdsetup, which want Node: where that lies
+ * elsewhere (/usr/local, a folder of the user) its own folder comes last, with the tools that npm has put beside it.
+ */
+function withOwnNode(searched: string | undefined): string {
+  const folders = searched === undefined ? [] : searched.split(':');
+  const own = path.dirname(process.execPath);
+  return folders.includes(own) ? folders.join(':') : [...folders, own].join(':');
+}
+
 const signalNumber = (name: string): number =>
   Object.entries(os.constants.signals).find(([signal]) => signal === name)?.[1] ?? 9;
 
@@ -73,7 +83,7 @@ export class UsermodeHelpers implements Helpers {
     try {
       const child = spawn(program, [...args, command, resourceName], {
         cwd: '/',
-        env: { ...environment, ...own?.environment },
+        env: { ...environment, PATH: withOwnNode(environment['PATH']), ...own?.environment },
         stdio: ['ignore', 'ignore', 'inherit'],
       });
       // A program that cannot be started raises no objection.

@@ -70,7 +70,15 @@ describe('helper programs', () => {
     const lines = fs.readFileSync(out, 'utf8').trim().split('\n');
     expect(lines[0]).toBe('fence-peer r0');
     const own = lines.slice(1).filter((line) => !/^(PWD|SHLVL|_|OLDPWD)=/.test(line));
-    expect(own.sort()).toEqual(['DRBD_MINOR=3', 'PATH=/usr/bin:/bin']);
+    const node = path.dirname(process.execPath);
+    const searched = node === '/usr/bin' || node === '/bin' ? '' : `:${node}`;
+    expect(own.sort()).toEqual(['DRBD_MINOR=3', `PATH=/usr/bin:/bin${searched}`]);
+  });
+  test('find the Node of this daemon, wherever that is', async () => {
+    const out = path.join(folder, 'out');
+    const program = script(`command -v node > ${out}`);
+    expect(await run(program, { PATH: folder })).toEqual([0, 0]);
+    expect(fs.realpathSync(fs.readFileSync(out, 'utf8').trim())).toBe(process.execPath);
   });
   test('one that cannot be started raises no objection', async () => {
     expect(await run(path.join(folder, 'missing'))).toEqual([0, 0]);
