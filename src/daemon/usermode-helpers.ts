@@ -29,13 +29,15 @@ export function ownHelper(runDirectory: string, environment: NodeJS.ProcessEnv):
 }
 
 /**
- * The kernel's helpers find programs in four folders. Handlers call drbdadm and drbdsetup, which want Node: where that lies
- * elsewhere (/usr/local, a folder of the user) its own folder comes last, with the tools that npm has put beside it.
+ * The kernel's helpers find programs in four folders. What handlers call there (drbdadm, drbdsetup) may be the real one and
+ * knows nothing of this daemon, so ours come first. They want Node: where that lies elsewhere (/usr/local, a folder of the
+ * user) its own folder comes last.
  */
-function withOwnNode(searched: string | undefined): string {
+function searchPath(searched: string | undefined, own: OwnHelper | undefined): string {
   const folders = searched === undefined ? [] : searched.split(':');
-  const own = path.dirname(process.execPath);
-  return folders.includes(own) ? folders.join(':') : [...folders, own].join(':');
+  if (own !== undefined) folders.unshift(path.dirname(own.launcher));
+  const node = path.dirname(process.execPath);
+  return (folders.includes(node) ? folders : [...folders, node]).join(':');
 }
 
 const signalNumber = (name: string): number =>
@@ -83,7 +85,7 @@ export class UsermodeHelpers implements Helpers {
     try {
       const child = spawn(program, [...args, command, resourceName], {
         cwd: '/',
-        env: { ...environment, PATH: withOwnNode(environment['PATH']), ...own?.environment },
+        env: { ...environment, PATH: searchPath(environment['PATH'], own), ...own?.environment },
         stdio: ['ignore', 'ignore', 'inherit'],
       });
       // A program that cannot be started raises no objection.

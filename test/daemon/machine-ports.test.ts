@@ -6,7 +6,7 @@ import { InputQueue } from '../../src/daemon/input-queue';
 import { NodeDigests } from '../../src/daemon/node-digests';
 import { errnoOf } from '../../src/daemon/os-error';
 import { SecureRandom } from '../../src/daemon/secure-random';
-import { UsermodeHelpers } from '../../src/daemon/usermode-helpers';
+import { type OwnHelper, UsermodeHelpers } from '../../src/daemon/usermode-helpers';
 import { throwing } from './port-waiters';
 
 let folder: string;
@@ -52,7 +52,10 @@ describe('randomness', () => {
 
 describe('helper programs', () => {
   const queue = new InputQueue(throwing);
-  const run = (program: string, environment: Record<string, string> = {}): Promise<[number, number]> =>
+  const run = (
+    program: string | OwnHelper,
+    environment: Record<string, string> = {},
+  ): Promise<[number, number]> =>
     new Promise((resolve) =>
       new UsermodeHelpers(queue, program).run('fence-peer', 'r0', environment, {
         onHelperDone: (exitCode, rawStatus) => resolve([exitCode, rawStatus]),
@@ -79,6 +82,15 @@ describe('helper programs', () => {
     const program = script(`command -v node > ${out}`);
     expect(await run(program, { PATH: folder })).toEqual([0, 0]);
     expect(fs.realpathSync(fs.readFileSync(out, 'utf8').trim())).toBe(process.execPath);
+  });
+  test('called by our own drbdadm find our tools before any others', async () => {
+    const out = path.join(folder, 'out');
+    const launcher = path.join(folder, 'drbdadm');
+    fs.writeFileSync(launcher, `require('fs').writeFileSync('${out}', process.env.PATH)`);
+    fs.writeFileSync(path.join(folder, 'drbd-resource-r0.conf'), '');
+    const own = { launcher, runDirectory: folder, environment: {} };
+    expect(await run(own, { PATH: '/sbin:/bin' })).toEqual([0, 0]);
+    expect(fs.readFileSync(out, 'latin1')).toBe(`${folder}:/sbin:/bin:${path.dirname(process.execPath)}`);
   });
   test('one that cannot be started raises no objection', async () => {
     expect(await run(path.join(folder, 'missing'))).toEqual([0, 0]);
