@@ -18,9 +18,35 @@ export type BlockDeviceChoice =
   /** They were asked for and cannot be had. */
   | { readonly kind: 'refused'; readonly reason: string };
 
+/** Bits of capabilities(7). */
+const CAPABILITIES = [
+  ['CAP_SYS_ADMIN', 21n],
+  ['CAP_MKNOD', 27n],
+] as const;
+
+/**
+ * Root of a container has only some of root's rights. `status` is /proc/self/status; what it does not say is taken as there.
+ */
+export function missingCapability(status: string): string | undefined {
+  const effective = /^CapEff:\s*([0-9a-f]{1,16})$/m.exec(status)?.[1];
+  if (effective === undefined) return undefined;
+  const bits = BigInt(`0x${effective}`);
+  return CAPABILITIES.find(([, bit]) => ((bits >> bit) & 1n) === 0n)?.[0];
+}
+
+function ownStatus(): string {
+  try {
+    return fs.readFileSync('/proc/self/status', 'latin1');
+  } catch {
+    return '';
+  }
+}
+
 /** What FUSE file and loop device need; undefined if everything is there. */
 export function whatIsMissing(): string | undefined {
   if (process.geteuid?.() !== 0) return 'only root may make block devices';
+  const capability = missingCapability(ownStatus());
+  if (capability !== undefined) return `this process lacks the capability ${capability}`;
   for (const file of ['/dev/fuse', '/dev/loop-control'])
     if (!fs.existsSync(file)) return `${file} is not there`;
   const missing = PROGRAMS.find((name) => findProgram(name) === undefined);

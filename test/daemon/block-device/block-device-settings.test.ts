@@ -1,4 +1,7 @@
-import { chooseBlockDevices } from '../../../src/daemon/block-device/block-device-settings';
+import {
+  chooseBlockDevices,
+  missingCapability,
+} from '../../../src/daemon/block-device/block-device-settings';
 
 const nothing = (): undefined => undefined;
 const noFuse = (): string => '/dev/fuse is not there';
@@ -30,4 +33,14 @@ test('misspelt settings are refused', () => {
   expect(chooseBlockDevices({ UDRBD_BLOCK_DEVICES: 'on' }, '/x', nothing).kind).toBe('refused');
   const env = { UDRBD_BLOCK_DEVICES: 'yes', UDRBD_DEVICE_DIR: 'dev' };
   expect(chooseBlockDevices(env, '/x', nothing).kind).toBe('refused');
+});
+
+test("root of a container lacks root's rights", () => {
+  const status = (effective: string): string =>
+    `Name:\tnode\nCapEff:\t${effective}\nCapBnd:\t000001ffffffffff\n`;
+  expect(missingCapability(status('000001ffffffffff'))).toBeUndefined();
+  // What docker and podman leave.
+  expect(missingCapability(status('00000000a80425fb'))).toBe('CAP_SYS_ADMIN');
+  expect(missingCapability(status('0000000000200000'))).toBe('CAP_MKNOD');
+  expect(missingCapability('')).toBeUndefined();
 });
