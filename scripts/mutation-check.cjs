@@ -97,6 +97,12 @@ const mutations = [
     mix: 'quorum',
   },
   {
+    name: 'resync-block-acknowledged-twice',
+    file: 'data/resync-target.ts',
+    find: 'if (alive) acknowledge(peerDevice, request, inSync);',
+    replace: 'if (alive) acknowledge(peerDevice, request, inSync), acknowledge(peerDevice, request, inSync);',
+  },
+  {
     name: 'bitmap-of-the-peer-not-merged',
     file: 'data/bitmap-exchange.ts',
     find: 'this.bitmap.setBits(this.slot, from, to);',

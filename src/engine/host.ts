@@ -6,14 +6,18 @@ import { type ResourceSnapshot } from '../control/contract/snapshot';
 import { type ExportedDevice, type ExportListener } from './application-io';
 import { type DataActions, type PeerActions } from './actions';
 import { type Device, type Resource } from './objects';
+import { type PeerFault } from './peer-fault';
 import { type EnginePorts } from './ports';
 import { Notifier, type EventSubscriber } from './notify/notifier';
 import { resourceSnapshot } from './notify/snapshot';
+import { logLine } from './state/object-log';
 
 export interface HostSettings {
   /** `uname -n`, for messages. */
   readonly nodeName: string;
   readonly exportListener?: ExportListener;
+  /** Told of every packet that breaks the protocol: between hosts of this engine, a defect of one of the two. */
+  readonly onPeerFault?: (fault: PeerFault) => void;
 }
 
 export class Host {
@@ -41,6 +45,10 @@ export class Host {
   }
   exported(device: Device): ExportedDevice {
     return this.dataActions.exportedDevice(device);
+  }
+  reportPeerFault(fault: PeerFault): void {
+    logLine(fault.on, fault.level, fault.text);
+    this.settings.onPeerFault?.(fault);
   }
   deviceResized(device: Device): void {
     this.settings.exportListener?.onDeviceResized(this.exported(device));

@@ -47,6 +47,12 @@ test.each(foundBugs)('seed %i: %s', (seed) => {
   expect(lastLine(printed)).toBe('1 passed, 0 failed');
 });
 
+test('seed 38 with quorum: a peer ack named writes that the peer had acknowledged in an earlier connection', () => {
+  const printed = simulate(3, 38, 'quorum');
+  expect(failuresIn(printed)).toEqual([]);
+  expect(lastLine(printed)).toBe('1 passed, 0 failed');
+});
+
 /** Seeds of three hosts that the judge called wrong although the hosts were right. */
 const wronglyBlamed: readonly (readonly [seed: number, claim: string])[] = [
   [65, 'writes that nobody promised to keep'],

@@ -97,7 +97,9 @@ export class ToyMirror implements EngineDoor {
     return this.inFlight.size === 0 && this.waitingWrites.length === 0;
   }
   peer(): PeerView | undefined {
-    return this.connectTo === undefined ? undefined : { ...this.view, outOfSyncBits: 0 };
+    return this.connectTo === undefined
+      ? undefined
+      : { ...this.view, outOfSyncBits: 0, leastUnderWay: 0, mostUnderWay: 0 };
   }
   private later(delay: number, action: () => void): void {
     this.ports.scheduler.after(delay, { onTimer: action });

@@ -117,6 +117,7 @@ const foundBugs: readonly (readonly [
   [1010, 'quorum', 'a disk that could not be attached was closed while its superblock was written'],
   [1122, 'quorum', 'a disk that was detached still called its peer outdated, and had quorum alone'],
   [1537, 'quorum', 'an old disk became UpToDate beside a peer that had seen a newer generation'],
+  [200194, 'full', 'a bitmap for a disk that had failed meanwhile broke the connection'],
   [2010, 'quorum', 'an Outdated disk stayed so beside a peer whose attach found nothing to sync'],
   [69, 'grow', 'data counted as given up although the invalidation was refused (the judge)'],
 ];

@@ -1,11 +1,11 @@
 /** What this side of the engine does with each packet: handshake, transactions, pings. The data path has its own. */
 import { StateCode } from '../../control/contract/codes';
 import { ConnectionState, DiskState } from '../../control/contract/states';
-import { type PacketName } from '../../wire/packet-table';
+import { type PacketName, type Stream } from '../../wire/packet-table';
 import { type Packet, type PacketOf } from '../../wire/packets';
-import { type PacketReader } from '../../wire/reader';
-import { describeFault } from '../../wire/fault';
+import { describeFault, type WireFault } from '../../wire/fault';
 import { type Connection, type PeerDevice } from '../objects';
+import { peerFault, type PeerFault } from '../peer-fault';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 import { whenStateChanges } from '../state/waiters';
@@ -23,20 +23,13 @@ import { receiveRole, receiveState } from './receive-state';
 import { receiveSizes } from './receive-sizes';
 import { onCurrentUuid, onUuids } from './receive-uuids';
 
-const isType = <N extends PacketName>(packet: Packet, name: N): packet is PacketOf<N> & Packet =>
+const isType = <N extends PacketName>(packet: Packet | WireFault, name: N): packet is PacketOf<N> & Packet =>
   packet.type === name;
 
-function decode<N extends PacketName>(
-  connection: Connection,
-  reader: PacketReader,
-  name: N,
-): (PacketOf<N> & Packet) | undefined {
-  const packet = reader.packet();
-  if (packet.type === 'fault') {
-    logLine(connection, 'error', describeFault(packet, reader.stream));
-    return undefined;
-  }
-  return isType(packet, name) ? packet : undefined;
+/** The packet is not what the table of handlers was asked for, or cannot be decoded. */
+function undecodable(connection: Connection, packet: Packet | WireFault, stream: Stream): PeerFault {
+  const text = packet.type === 'fault' ? describeFault(packet, stream) : `Unexpected packet ${packet.type}`;
+  return peerFault(connection, 'malformed', text);
 }
 
 function onConnection<N extends PacketName>(
@@ -46,8 +39,10 @@ function onConnection<N extends PacketName>(
   return [
     name,
     (connection, reader) => {
-      const packet = decode(connection, reader, name);
-      return packet === undefined ? 'protocol-error' : handle(connection, packet);
+      const packet = reader.packet();
+      return isType(packet, name)
+        ? handle(connection, packet)
+        : undecodable(connection, packet, reader.stream);
     },
   ];
 }
@@ -58,8 +53,10 @@ function onVolume<N extends PacketName>(
   return [
     name,
     (peerDevice, reader) => {
-      const packet = decode(peerDevice.connection, reader, name);
-      return packet === undefined ? 'protocol-error' : handle(peerDevice, packet);
+      const packet = reader.packet();
+      return isType(packet, name)
+        ? handle(peerDevice, packet)
+        : undecodable(peerDevice.connection, packet, reader.stream);
     },
   ];
 }
@@ -82,7 +79,8 @@ function receiveDisconnect(connection: Connection): HandlerResult {
   const code = changeState(connection.resource, { tag: 'receive-disconnect', hard: true }, () => {
     connection.next.cstate = ConnectionState.Disconnecting;
   });
-  if (code < StateCode.Success) return 'protocol-error';
+  if (code < StateCode.Success)
+    return peerFault(connection, 'unexpected-packet', 'Unexpected data packet Disconnect');
   connection.resource.host.peerActions.giveUpConnection(connection);
   return 'handled-drop';
 }
@@ -143,8 +141,8 @@ const connectionHandlers: readonly [PacketName, ConnectionHandler][] = [
   [
     'P_STATE',
     (connection, reader) => {
-      const packet = decode(connection, reader, 'P_STATE');
-      if (packet === undefined) return 'protocol-error';
+      const packet = reader.packet();
+      if (!isType(packet, 'P_STATE')) return undecodable(connection, packet, reader.stream);
       const peerDevice = connection.peerDevice(packet.volume);
       return peerDevice === undefined ? receiveRole(connection, packet) : receiveState(peerDevice, packet);
     },
@@ -159,11 +157,11 @@ const volumeHandlers: readonly [PacketName, VolumeHandler][] = [
 ];
 
 /** The replication state a bitmap is for becomes visible when the disk is attached for good: until then it waits. */
-function afterNegotiation(handle: VolumeHandler | undefined): VolumeHandler {
+function afterNegotiation(handle: VolumeHandler): VolumeHandler {
   return (peerDevice, reader) => {
     const { device, connection, resource } = peerDevice;
     const { link } = connection;
-    if (device.now.disk !== DiskState.Negotiating) return handle?.(peerDevice, reader) ?? 'protocol-error';
+    if (device.now.disk !== DiskState.Negotiating) return handle(peerDevice, reader);
     const { generation } = link;
     link.pauseData();
     whenStateChanges(resource, () => {
@@ -178,13 +176,10 @@ function afterNegotiation(handle: VolumeHandler | undefined): VolumeHandler {
 
 /** All handlers, those of the data path included. */
 export function handlerTable(dataPath: HandlerTable): HandlerTable {
-  return {
-    connection: new Map([...dataPath.connection, ...connectionHandlers]),
-    volume: new Map([
-      ...dataPath.volume,
-      ...volumeHandlers,
-      ['P_BITMAP', afterNegotiation(dataPath.volume.get('P_BITMAP'))],
-      ['P_COMPRESSED_BITMAP', afterNegotiation(dataPath.volume.get('P_COMPRESSED_BITMAP'))],
-    ]),
-  };
+  const volume = new Map([...dataPath.volume, ...volumeHandlers]);
+  for (const name of ['P_BITMAP', 'P_COMPRESSED_BITMAP'] as const) {
+    const handle = volume.get(name);
+    if (handle !== undefined) volume.set(name, afterNegotiation(handle));
+  }
+  return { connection: new Map([...dataPath.connection, ...connectionHandlers]), volume };
 }

@@ -3,6 +3,7 @@ import { DiskState, ReplicationState, Role } from '../../control/contract/states
 import { type PacketOf } from '../../wire/packets';
 import { determineSize, sizeText } from '../admin/device-size';
 import { type Device, type PeerDevice } from '../objects';
+import { peerFault } from '../peer-fault';
 import { logLine } from '../state/object-log';
 import { type HandlerResult } from './packet-handler';
 
@@ -10,8 +11,7 @@ export function receiveSizes(peerDevice: PeerDevice, packet: PacketOf<'P_SIZES'>
   const { sizes, device } = peerDevice;
   const { diskSize, userSize, currentSize } = packet;
   if ((diskSize > 0 && currentSize > diskSize) || (userSize > 0 && currentSize > userSize)) {
-    logLine(peerDevice, 'error', 'Peer sent bogus sizes, disconnecting');
-    return refuse(peerDevice);
+    return refuse(peerDevice, 'Peer sent bogus sizes, disconnecting');
   }
   sizes.dSize = diskSize;
   sizes.uSize = userSize;
@@ -24,12 +24,13 @@ export function receiveSizes(peerDevice: PeerDevice, packet: PacketOf<'P_SIZES'>
 }
 
 /** In a connect transaction it is voted down; otherwise the connection is dropped. */
-function refuse(peerDevice: PeerDevice): HandlerResult {
+function refuse(peerDevice: PeerDevice, text: string): HandlerResult {
   if (peerDevice.inHandshake) {
+    logLine(peerDevice, 'error', text);
     peerDevice.connection.link.sizesError = true;
     return 'ok';
   }
-  return 'protocol-error';
+  return peerFault(peerDevice, 'sizes', text);
 }
 
 function warnOfDifferences(peerDevice: PeerDevice): void {
@@ -65,18 +66,13 @@ function adoptWithDisk(peerDevice: PeerDevice): HandlerResult {
   const joining = now.repl < ReplicationState.Established || now.pdsk === DiskState.Diskless;
   if (device.size > 0 && size < device.size && consistent && joining) {
     const text = `The peer's disk size is too small! (${size} < ${device.size} sectors)`;
-    logLine(peerDevice, 'error', text);
     sizes.maxSize = 0;
-    return refuse(peerDevice);
+    return refuse(peerDevice, text);
   }
   const own = device.backing?.maxSectors ?? 0;
   if (!peerDevice.inHandshake && sizes.cSize > own) {
-    logLine(
-      peerDevice,
-      'error',
-      `Peer's size larger than my maximum capacity (${own} < ${sizes.cSize} sectors)`,
-    );
-    return refuse(peerDevice);
+    const text = `Peer's size larger than my maximum capacity (${own} < ${sizes.cSize} sectors)`;
+    return refuse(peerDevice, text);
   }
   const known = device.size;
   if (size !== device.size) resize(device, size);
@@ -108,8 +104,7 @@ function adoptDiskless(peerDevice: PeerDevice): HandlerResult {
   if (device.size > 0 && (fromDiskless || hasSmallerPeer(peerDevice, size))) return 'ok';
   if (device.size > size && resource.now.role === Role.Primary) {
     const text = `The peer's device size is too small! (${size} < ${device.size} sectors); demote me first!`;
-    logLine(peerDevice, 'error', text);
-    return refuse(peerDevice);
+    return refuse(peerDevice, text);
   }
   resize(device, size);
   return 'ok';

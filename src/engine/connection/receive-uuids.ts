@@ -2,6 +2,7 @@
 import { type PacketOf } from '../../wire/packets';
 import { MAX_NODES } from '../node-mask';
 import { type PeerDevice } from '../objects';
+import { peerFault } from '../peer-fault';
 import { resyncAfterUnstable } from '../handshake/resync-after-unstable';
 import { uuidsOfPacket } from '../uuid/peer-uuids';
 import { receiveCurrentUuid } from '../uuid/receive-new-current';
@@ -16,7 +17,8 @@ function bitsIn(mask: bigint): number {
 
 export function onUuids(peerDevice: PeerDevice, packet: PacketOf<'P_UUIDS110'>): HandlerResult {
   const mask = packet.bitmapUuidsMask;
-  if (mask >> BigInt(MAX_NODES) !== 0n || bitsIn(mask) > packet.otherUuids.length) return 'protocol-error';
+  if (mask >> BigInt(MAX_NODES) !== 0n || bitsIn(mask) > packet.otherUuids.length)
+    return peerFault(peerDevice, 'malformed', `Bitmap UUIDs of nodes 0x${mask.toString(16)} missing`);
   const next = receiveUuids(peerDevice, uuidsOfPacket(packet));
   if (next !== 'nothing') resyncAfterUnstable(peerDevice, next === 'resync-diskless-primary');
   return 'ok';

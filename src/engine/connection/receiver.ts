@@ -7,6 +7,7 @@ import { PACKET_NAMES, type PacketName, packetSpec } from '../../wire/packet-tab
 import { describeFault } from '../../wire/fault';
 import { type PacketReader } from '../../wire/reader';
 import { type Connection, type PeerDevice } from '../objects';
+import { peerFault, type PeerFault } from '../peer-fault';
 import { type ErrnoCode } from '../ports';
 import { type Host } from '../host';
 import { afterDeferred, changeState } from '../state/transaction';
@@ -26,7 +27,12 @@ import {
 import { EstablishStreams, type EstablishedStreams } from './establish-streams';
 import { IncomingStreams } from './incoming-streams';
 import { controlActivity, releasePingWaiters, startKeepAlive } from './keep-alive';
-import { type ConnectionHandler, type HandlerTable, type VolumeHandler } from './packet-handler';
+import {
+  type ConnectionHandler,
+  type HandlerResult,
+  type HandlerTable,
+  type VolumeHandler,
+} from './packet-handler';
 import { watchSending } from './send-stall';
 
 /** After a handshake that may be tried again, milliseconds. */
@@ -274,9 +280,7 @@ export class Receiver {
       const status = link.dataReader.next();
       if (status === 'more') return;
       if (status === 'fault') {
-        const { fault } = link.dataReader;
-        if (fault !== null) logLine(connection, 'error', describeFault(fault, 'data'));
-        this.fail(connection, ConnectionState.ProtocolError);
+        this.unreadable(connection, link.dataReader, ConnectionState.ProtocolError);
         return;
       }
       if (link.phase === 'running') this.dispatch(connection, link.dataReader, ConnectionState.ProtocolError);
@@ -292,9 +296,7 @@ export class Receiver {
       const status = link.controlReader.next();
       if (status === 'more') return;
       if (status === 'fault') {
-        const { fault } = link.controlReader;
-        if (fault !== null) logLine(connection, 'error', describeFault(fault, 'control'));
-        this.fail(connection, ConnectionState.NetworkFailure);
+        this.unreadable(connection, link.controlReader, ConnectionState.NetworkFailure);
         return;
       }
       this.dispatch(connection, link.controlReader, ConnectionState.NetworkFailure);
@@ -358,7 +360,7 @@ export class Receiver {
     const row = this.rows.get(reader.command);
     if (row === undefined) return;
     const { name } = row;
-    let result;
+    let result: HandlerResult;
     if (row.connection !== undefined) {
       result = row.connection(connection, reader);
     } else {
@@ -366,8 +368,8 @@ export class Receiver {
       if (row.volume === undefined) {
         const where = reader.stream === 'data' ? 'data' : 'meta';
         const command = reader.command.toString(16).padStart(4, '0');
-        logLine(connection, 'error', `Unexpected ${where} packet ${name} (0x${command})`);
-        result = 'protocol-error';
+        const text = `Unexpected ${where} packet ${name} (0x${command})`;
+        result = peerFault(connection, 'unexpected-packet', text);
       } else if (peerDevice === undefined) {
         result = this.unknownVolume(connection, name, reader.volume);
       } else {
@@ -375,15 +377,23 @@ export class Receiver {
       }
     }
     if (result === 'again') connection.link.retryPacket = true;
-    else if (result === 'protocol-error') this.fail(connection, onError);
+    else if (typeof result === 'object') this.breakOff(connection, result, onError);
   }
-  private unknownVolume(connection: Connection, name: PacketName, volume: number): 'ok' | 'protocol-error' {
-    logLine(
-      connection,
-      'warning',
-      `${name} packet received for volume ${volume}, which is not configured locally`,
-    );
-    return IGNORED_FOR_UNKNOWN_VOLUME.has(name) ? 'ok' : 'protocol-error';
+  private unknownVolume(connection: Connection, name: PacketName, volume: number): HandlerResult {
+    const text = `${name} packet received for volume ${volume}, which is not configured locally`;
+    if (!IGNORED_FOR_UNKNOWN_VOLUME.has(name))
+      return peerFault(connection, 'unknown-volume', text, 'warning');
+    logLine(connection, 'warning', text);
+    return 'ok';
+  }
+  private unreadable(connection: Connection, { fault, stream }: PacketReader, reason: ConnectionState): void {
+    const text = fault === null ? 'Stream of packets ended' : describeFault(fault, stream);
+    this.breakOff(connection, peerFault(connection, 'malformed', text), reason);
+  }
+  /** The peer has broken the protocol. */
+  private breakOff(connection: Connection, fault: PeerFault, reason: ConnectionState): void {
+    this.host.reportPeerFault(fault);
+    this.fail(connection, reason);
   }
 }
 

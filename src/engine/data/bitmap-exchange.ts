@@ -8,7 +8,9 @@ import {
   type BitmapSource,
   type BitmapStatistics,
 } from '../../wire/bitmap-transfer';
+import { type HandlerResult } from '../connection/packet-handler';
 import { type PeerDevice } from '../objects';
+import { peerFault } from '../peer-fault';
 import { logLine } from '../state/object-log';
 import { type DeviceBitmap } from './device-bitmap';
 import { WhenDone } from './meta-data-target';
@@ -80,20 +82,26 @@ export function sendBitmap(peerDevice: PeerDevice): void {
   logStatistics(peerDevice, 'send', sender.statistics);
 }
 
-/** One packet of the peer's bitmap. Undefined, or the text of a protocol error. */
-export function receiveBitmapPiece(peerDevice: PeerDevice, piece: BitmapPiece): string | undefined {
-  const { io, connection } = peerDevice;
+/** One packet of the peer's bitmap. */
+export function receiveBitmapPiece(peerDevice: PeerDevice, piece: BitmapPiece): HandlerResult {
+  const { io, connection, device } = peerDevice;
+  if (device.backing === undefined) {
+    // It was sent to a disk that has failed meanwhile; the peer is about to hear of that.
+    io.bitmapReceiver = undefined;
+    return 'ok';
+  }
   const sink = slotView(peerDevice);
-  if (sink === undefined) return 'No bitmap allocated in receive_bitmap()!';
+  if (sink === undefined)
+    return peerFault(peerDevice, 'bad-bitmap', 'No bitmap allocated in receive_bitmap()!');
   io.bitmapReceiver ??= new BitmapReceiver(sink, connection.agreedProtocol);
   const receiver = io.bitmapReceiver;
   const result = receiver.take(piece);
-  if (result === 'more') return undefined;
+  if (result === 'more') return 'ok';
   io.bitmapReceiver = undefined;
-  if (result !== 'done') return result.reason;
+  if (result !== 'done') return peerFault(peerDevice, 'bad-bitmap', result.reason);
   logStatistics(peerDevice, 'receive', receiver.statistics);
   received(peerDevice);
-  return undefined;
+  return 'ok';
 }
 
 function received(peerDevice: PeerDevice): void {

@@ -1,6 +1,7 @@
 /** Handlers of the packets of the data path, for the receiver's table (connection/packet-handler.ts). */
 import { ReplicationState } from '../../control/contract/states';
-import { type PacketName } from '../../wire/packet-table';
+import { describeFault, type WireFault } from '../../wire/fault';
+import { type PacketName, type Stream } from '../../wire/packet-table';
 import { ID_SYNCER_HALF, OV_RESULT, OV_RESULT_ID, type Packet } from '../../wire/packets';
 import {
   BlockHead,
@@ -15,7 +16,7 @@ import {
 } from '../../wire/decode-hot';
 import { type ConnectionHandler, type HandlerResult, type VolumeHandler } from '../connection/packet-handler';
 import { type Connection, type PeerDevice } from '../objects';
-import { logLine } from '../state/object-log';
+import { peerFault, type PeerFault } from '../peer-fault';
 import { receiveBitmapPiece } from './bitmap-exchange';
 import { flushAcked, flushForwarded, flushRequested } from './flush-requests';
 import { integrityDigest } from './packet-sender';
@@ -39,6 +40,13 @@ type Of<N extends PacketName> = Extract<Packet, { readonly type: N }>;
 const isOf = <N extends PacketName>(packet: { readonly type: string }, name: N): packet is Of<N> =>
   packet.type === name;
 
+/** The packet is not what its number says, or holds what no engine sends. */
+function undecodable(on: Connection | PeerDevice, packet: Packet | WireFault, stream: Stream): PeerFault {
+  const text = packet.type === 'fault' ? describeFault(packet, stream) : `Unexpected packet ${packet.type}`;
+  return peerFault(on, 'malformed', text);
+}
+const unknownRequest = (on: PeerDevice, text: string): PeerFault => peerFault(on, 'unknown-request', text);
+
 type VolumeRow = readonly [PacketName, VolumeHandler];
 function onVolume<N extends PacketName>(
   name: N,
@@ -48,7 +56,7 @@ function onVolume<N extends PacketName>(
     name,
     (peerDevice, reader) => {
       const packet = reader.packet();
-      return isOf(packet, name) ? handle(peerDevice, packet) : 'protocol-error';
+      return isOf(packet, name) ? handle(peerDevice, packet) : undecodable(peerDevice, packet, reader.stream);
     },
   ];
 }
@@ -61,36 +69,30 @@ function onConnection<N extends PacketName>(
     name,
     (connection, reader) => {
       const packet = reader.packet();
-      return isOf(packet, name) ? handle(connection, packet) : 'protocol-error';
+      return isOf(packet, name) ? handle(connection, packet) : undecodable(connection, packet, reader.stream);
     },
   ];
 }
-const orError = (text: string | undefined, on: Connection | PeerDevice): HandlerResult => {
-  if (text === undefined) return 'ok';
-  logLine(on, 'error', text);
-  return 'protocol-error';
-};
+const badNumber = (on: PeerDevice, name: PacketName): PeerFault =>
+  peerFault(on, 'malformed', `error receiving ${name}: bad sector`);
 
 // --- data with a digest before it
 
-/** The data without its digest; undefined if the digest is wrong or missing. */
+/** The data without its digest, or that the digest is wrong or missing. */
 function checkedData(
   peerDevice: PeerDevice,
   tail: Uint8Array,
   wrong: (bytes: number) => string,
-): Uint8Array | undefined {
+): Uint8Array | PeerFault {
   const hash = integrityDigest(peerDevice.connection);
   if (hash === undefined) return tail;
   const data = tail.subarray(hash.size);
-  if (tail.length < hash.size) {
-    logLine(peerDevice, 'error', 'Invalid data reply size');
-    return undefined;
-  }
+  if (tail.length < hash.size) return peerFault(peerDevice, 'malformed', 'Invalid data reply size');
   const own = hash.digest(data);
   if (own.every((byte, i) => byte === tail[i])) return data;
-  logLine(peerDevice, 'error', wrong(data.length));
-  return undefined;
+  return peerFault(peerDevice, 'wrong-digest', wrong(data.length));
 }
+const isFault = (data: Uint8Array | PeerFault): data is PeerFault => !(data instanceof Uint8Array);
 
 const head = new DataHead();
 /** The hot packet: decoded by hand. */
@@ -99,13 +101,13 @@ const handleData: VolumeRow = [
   (peerDevice, reader) => {
     readDataHead(reader.view, reader.payloadAt, head);
     const { sector, idHigh, idLow, flags } = head;
-    if (!(sector >= 0)) return 'protocol-error';
+    if (!(sector >= 0)) return badNumber(peerDevice, 'P_DATA');
     const data = checkedData(
       peerDevice,
       reader.payload(DATA_HEAD_BYTES),
       (bytes) => `Digest integrity check FAILED: ${sector}s +${bytes}`,
     );
-    if (data === undefined) return 'protocol-error';
+    if (isFault(data)) return data;
     const sectors = data.length / 512;
     return receiveWrite(peerDevice, { operation: 'write', sector, sectors, data, idHigh, idLow, flags });
   },
@@ -121,9 +123,9 @@ const handleZeroes = onVolume('P_ZEROES', (peerDevice, packet) =>
 const handleDataReply = onVolume('P_DATA_REPLY', (peerDevice, packet) => {
   const { sector, idHigh, idLow } = packet;
   const data = checkedData(peerDevice, packet.data, () => 'Digest integrity check FAILED. Broken NICs?');
-  if (data === undefined) return 'protocol-error';
+  if (isFault(data)) return data;
   if (readAnswered(peerDevice, idHigh, idLow, sector, data)) return 'ok';
-  return orError(`failed to find request, sector ${sector}s`, peerDevice);
+  return unknownRequest(peerDevice, `failed to find request, sector ${sector}s`);
 });
 
 // --- requests of the peer
@@ -146,7 +148,7 @@ function serve(
   const { sector, size } = packet;
   const capacity = peerDevice.device.size;
   if (size <= 0 || size % 512 !== 0 || size > 1 << 20 || sector + size / 512 > capacity)
-    return orError(`peer request: sector: ${sector}s, size: ${size}`, peerDevice);
+    return peerFault(peerDevice, 'bad-range', `peer request: sector: ${sector}s, size: ${size}`);
   const block: RequestedBlock = {
     purpose,
     sector,
@@ -175,8 +177,8 @@ const serveRows: readonly VolumeRow[] = [
 
 // --- answers to our requests
 
-const unexpected = (peerDevice: PeerDevice, sector: number, bytes: number): HandlerResult =>
-  orError(`Unexpected resync reply at ${sector}+${bytes / 512}`, peerDevice);
+const unexpected = (peerDevice: PeerDevice, sector: number, bytes: number): PeerFault =>
+  unknownRequest(peerDevice, `Unexpected resync reply at ${sector}+${bytes / 512}`);
 
 const handleResyncData = onVolume('P_RS_DATA_REPLY', (peerDevice, packet) => {
   const { sector, idHigh, idLow } = packet;
@@ -185,7 +187,7 @@ const handleResyncData = onVolume('P_RS_DATA_REPLY', (peerDevice, packet) => {
     packet.data,
     (bytes) => `Digest integrity check FAILED: ${sector}s +${bytes}`,
   );
-  if (data === undefined) return 'protocol-error';
+  if (isFault(data)) return data;
   const request = findRequest(peerDevice, sector, data.length, idHigh, idLow);
   if (request === undefined) return unexpected(peerDevice, sector, data.length);
   resyncDataArrived(peerDevice, request, data.slice());
@@ -264,7 +266,7 @@ function writeAck(peerDevice: PeerDevice, packet: AckFields, verdict: PeerVerdic
     if (bitmapSlot >= 0) device.backing?.bitmap.setRange(bitmapSlot, sector, size / 512);
     return 'ok';
   }
-  return orError(`failed to find request 0x${idLow.toString(16)}, sector ${sector}s`, peerDevice);
+  return unknownRequest(peerDevice, `failed to find request 0x${idLow.toString(16)}, sector ${sector}s`);
 }
 const ack = new BlockHead();
 /** Hot packets: decoded by hand. */
@@ -272,7 +274,7 @@ const writeAckRow = (name: PacketName, verdict: PeerVerdict): VolumeRow => [
   name,
   (peerDevice, reader) => {
     readBlockHead(reader.view, reader.payloadAt, ack);
-    return ack.sector >= 0 ? writeAck(peerDevice, ack, verdict) : 'protocol-error';
+    return ack.sector >= 0 ? writeAck(peerDevice, ack, verdict) : badNumber(peerDevice, name);
   },
 ];
 const isSyncer = ({ idHigh, idLow }: AckFields): boolean =>
@@ -301,7 +303,7 @@ const ackRows: readonly VolumeRow[] = [
   onVolume('P_NEG_DREPLY', (peerDevice, packet) =>
     readRefused(peerDevice, packet.idHigh, packet.idLow, packet.sector)
       ? 'ok'
-      : orError(`failed to find request, sector ${packet.sector}s`, peerDevice),
+      : unknownRequest(peerDevice, `failed to find request, sector ${packet.sector}s`),
   ),
 ];
 
@@ -331,10 +333,8 @@ const volumeRows: readonly VolumeRow[] = [
   onVolume('P_OV_RESULT_ID', (peerDevice, { sector, size, result }) =>
     verifyResult(peerDevice, sector, size, verdictOf(result, OV_RESULT.OUT_OF_SYNC, OV_RESULT.IN_SYNC)),
   ),
-  onVolume('P_BITMAP', (peerDevice, packet) => orError(receiveBitmapPiece(peerDevice, packet), peerDevice)),
-  onVolume('P_COMPRESSED_BITMAP', (peerDevice, packet) =>
-    orError(receiveBitmapPiece(peerDevice, packet), peerDevice),
-  ),
+  onVolume('P_BITMAP', (peerDevice, packet) => receiveBitmapPiece(peerDevice, packet)),
+  onVolume('P_COMPRESSED_BITMAP', (peerDevice, packet) => receiveBitmapPiece(peerDevice, packet)),
   onVolume('P_OUT_OF_SYNC', (peerDevice, { sector, size }) => {
     const { device, bitmapSlot, now } = peerDevice;
     if (bitmapSlot >= 0) device.backing?.bitmap.setRange(bitmapSlot, sector, size / 512);
@@ -361,11 +361,10 @@ const hotConnectionRows: readonly ConnectionRow[] = [
   ],
   [
     'P_BARRIER_ACK',
-    (connection, { view, payloadAt }) =>
-      orError(
-        barrierAcked(connection, readBarrier(view, payloadAt), readSetSize(view, payloadAt)),
-        connection,
-      ),
+    (connection, { view, payloadAt }) => {
+      const wrong = barrierAcked(connection, readBarrier(view, payloadAt), readSetSize(view, payloadAt));
+      return wrong === undefined ? 'ok' : peerFault(connection, 'wrong-confirmation', wrong);
+    },
   ],
   [
     'P_PEER_ACK',
@@ -373,7 +372,7 @@ const hotConnectionRows: readonly ConnectionRow[] = [
       const dagtag = readAckedDagtag(view, payloadAt);
       return dagtag >= 0 && peerAckArrived(connection, readAckMask(view, payloadAt), dagtag)
         ? 'ok'
-        : orError(`peer request with dagtag ${dagtag} not found`, connection);
+        : peerFault(connection, 'wrong-confirmation', `peer request with dagtag ${dagtag} not found`);
     },
   ],
 ];
@@ -386,7 +385,7 @@ const connectionRows: readonly ConnectionRow[] = [
     const youngest = writes.find(packet.youngestHigh, packet.youngestLow);
     if (stableConfirmed(connection, oldest, youngest, packet.setSize)) return 'ok';
     const text = `BAD! ConfirmedStable received with n_writes=${packet.setSize}, no such writes!`;
-    return orError(text, connection);
+    return peerFault(connection, 'wrong-confirmation', text);
   }),
   onConnection('P_DAGTAG', (connection, { dagtag }) => {
     connection.lastDagtag = dagtag;

@@ -1,7 +1,7 @@
 /** Writes, barriers and peer acks as they arrive from a peer, and the end of its connection (engine.md 10.7, 6.1). */
 import { type HandlerResult } from '../connection/packet-handler';
 import { type Connection, type PeerDevice } from '../objects';
-import { logLine } from '../state/object-log';
+import { peerFault, type PeerFault } from '../peer-fault';
 import { DP } from '../../wire/packets';
 import { maxDiscardSize, NO_VOLUME } from '../../wire/features';
 import { wakeConflicts } from './conflicts';
@@ -28,17 +28,12 @@ export function receiveWrite(peerDevice: PeerDevice, packet: ReceivedWrite): Han
   const { device, connection, io } = peerDevice;
   const { sector, sectors, operation } = packet;
   const limit = operation === 'write' ? 1 << 20 : maxDiscardSize(connection.agreedFeatures);
-  if (!Number.isInteger(sectors) || sectors <= 0 || sectors * 512 > limit) {
-    logLine(peerDevice, 'error', `peer request: sector: ${sector}s, size: ${sectors * 512}`);
-    return 'protocol-error';
-  }
+  if (!Number.isInteger(sectors) || sectors <= 0 || sectors * 512 > limit)
+    return peerFault(peerDevice, 'bad-range', `peer request: sector: ${sector}s, size: ${sectors * 512}`);
   if (sector + sectors > device.size) {
-    logLine(
-      device,
-      'error',
-      `request from peer beyond end of local disk: capacity: ${device.size}s < sector: ${sector}s + size: ${sectors * 512}`,
-    );
-    return 'protocol-error';
+    const range = `sector: ${sector}s + size: ${sectors * 512}`;
+    const text = `request from peer beyond end of local disk: capacity: ${device.size}s < ${range}`;
+    return peerFault(device, 'bad-range', text);
   }
   connection.lastDagtag += sectors;
   const epoch = openEpoch(connection);
@@ -49,8 +44,10 @@ export function receiveWrite(peerDevice: PeerDevice, packet: ReceivedWrite): Han
     sendBlockAck(peerDevice, 'P_NEG_ACK', sector, packet.idHigh, packet.idLow, sectors * 512);
     return 'ok';
   }
-  if (connection.options.allowTwoPrimaries && overlapsOwnWrite(peerDevice, sector, sectors))
-    return 'protocol-error';
+  const rival = connection.options.allowTwoPrimaries
+    ? overlapsOwnWrite(peerDevice, sector, sectors)
+    : undefined;
+  if (rival !== undefined) return rival;
   if (packet.flags & DP.SEND_RECEIVE_ACK)
     sendBlockAck(peerDevice, 'P_RECV_ACK', sector, packet.idHigh, packet.idLow, sectors * 512);
   epoch.active++;
@@ -62,13 +59,13 @@ export function receiveWrite(peerDevice: PeerDevice, packet: ReceivedWrite): Han
   dagtagReached(connection.io.dagtagWaiters, connection.lastDagtag);
   return 'ok';
 }
-function overlapsOwnWrite(peerDevice: PeerDevice, sector: number, sectors: number): boolean {
+function overlapsOwnWrite(peerDevice: PeerDevice, sector: number, sectors: number): PeerFault | undefined {
   const own = peerDevice.device.io.intervals.find(sector, sectors, IntervalKind.AppWrite);
-  if (own === undefined) return false;
+  if (own === undefined) return undefined;
   const local = `local=${own.sector}s +${own.sectors * 512}`;
   const remote = `remote=${sector}s +${sectors * 512}`;
-  logLine(peerDevice, 'alert', `Concurrent writes detected: ${local}, ${remote}`);
-  return true;
+  const text = `Concurrent writes detected: ${local}, ${remote}`;
+  return peerFault(peerDevice, 'concurrent-writes', text, 'alert');
 }
 
 /** P_BARRIER closes the epoch that is open. */

@@ -20,6 +20,8 @@ export function resendRequests(connection: Connection): void {
     const peerDevice = request.device.peerDeviceOf(connection.peerNodeId);
     if ((request.pendingMask & bit) === 0 || peerDevice === undefined) {
       if (peerDevice?.device.backing && wasRestarted(peerDevice)) doubtful.push(request);
+      // With the connection it came by the peer has forgotten it: a peer ack for it would name nothing.
+      request.sentMask &= ~bit;
       stableOnPeer(connection, request);
     } else {
       peerDevice.io.pending--;

@@ -1,6 +1,8 @@
 import { type ControlReply, type ControlRequest } from '../../control/contract/requests';
 import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { type ExportedDevice } from '../../engine/application-io';
+import { type PeerFault } from '../../engine/peer-fault';
+import { logPrefix } from '../../engine/state/object-log';
 import { INDEX_INTERNAL } from '../../metadata/layout';
 import { DeviceFlag } from '../../metadata/superblock-flags';
 import { type Superblock09 } from '../../metadata/superblock-09';
@@ -151,13 +153,22 @@ export class ClusterNode implements NodeAddress {
     this.pending = 0;
     this.changingRole = false;
     this.input(() => {
-      this.engine = this.cluster.makeEngine(ports, this.name, {
-        onDeviceAppeared: (device) => (this.exported = device),
+      const listener = {
+        onDeviceAppeared: (device: ExportedDevice) => (this.exported = device),
         onDeviceResized: () => undefined,
         onDeviceGone: () => (this.exported = undefined),
-      });
+      };
+      const onPeerFault = (fault: PeerFault): void => this.accuse(fault);
+      this.engine = this.cluster.makeEngine(ports, this.name, listener, onPeerFault);
     });
     this.run('up', upRequests(this.cluster.settings, this, this.cluster.peersOf(this)), done);
+  }
+  /**
+   * Nothing the world does to hosts makes a peer send what it must not: a link that is cut or loses packets breaks a
+   * stream, it leaves no gap in it.
+   */
+  private accuse({ kind, text, on }: PeerFault): void {
+    throw new Violation(`a peer broke the protocol (${kind}): ${logPrefix(on)}${text}`);
   }
   private checkMetadata(): void {
     this.followSize();

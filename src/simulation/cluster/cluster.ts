@@ -114,7 +114,10 @@ export class Cluster {
   // --- after every event
 
   private observe(): void {
-    for (const node of this.nodes) this.observeRole(node);
+    for (const node of this.nodes) {
+      this.observeRole(node);
+      this.observeCounters(node);
+    }
     for (const node of this.invalidating) {
       if (!node.alive || node.diskState !== DiskState.Inconsistent) continue;
       this.positions.invalidated(node.name);
@@ -145,6 +148,13 @@ export class Cluster {
         node.viewOf(peer)?.cstate !== ConnectionState.Connected ||
         peer.viewOf(node)?.cstate === ConnectionState.Connected,
     );
+  }
+  private observeCounters(node: ClusterNode): void {
+    for (const peer of this.nodes) {
+      const view = peer === node ? undefined : node.viewOf(peer);
+      if (view !== undefined && view.leastUnderWay < 0)
+        throw new Violation(`${node.name} counts ${view.leastUnderWay} under way with ${peer.name}`);
+    }
   }
   private observeRole(node: ClusterNode): void {
     const primary = node.isPrimary;

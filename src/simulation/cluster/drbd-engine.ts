@@ -1,12 +1,10 @@
 import { type ControlReply, type ControlRequest } from '../../control/contract/requests';
 import { type ConnectionState, DiskState, type ReplicationState, Role } from '../../control/contract/states';
 import { handleRequest } from '../../engine/admin/handle-request';
-import { type ExportListener } from '../../engine/application-io';
 import { createHost } from '../../engine/create-host';
 import { type Host } from '../../engine/host';
 import { type PeerDevice, type Resource } from '../../engine/objects';
-import { type EnginePorts } from '../../engine/ports';
-import { type EngineDoor, type PeerView } from './engine-door';
+import { type EngineDoor, type EngineFactory, type PeerView } from './engine-door';
 import { resourceName } from './requests';
 
 /** Asked after every event: one object a peer, no copies. */
@@ -26,6 +24,14 @@ class DrbdPeerView implements PeerView {
   }
   get outOfSyncBits(): number {
     return this.host.dataActions.outOfSyncBits(this.peerDevice);
+  }
+  get leastUnderWay(): number {
+    const { io, connection } = this.peerDevice;
+    return Math.min(io.pending, io.unacked, connection.io.appInFlight, connection.io.resyncInFlight);
+  }
+  get mostUnderWay(): number {
+    const { io, connection } = this.peerDevice;
+    return Math.max(io.pending, io.unacked, connection.io.appInFlight, connection.io.resyncInFlight);
   }
 }
 
@@ -69,6 +75,5 @@ class DrbdEngine implements EngineDoor {
   }
 }
 
-export function drbdEngine(ports: EnginePorts, nodeName: string, exportListener: ExportListener): EngineDoor {
-  return new DrbdEngine(createHost(ports, { nodeName, exportListener }));
-}
+export const drbdEngine: EngineFactory = (ports, nodeName, exportListener, onPeerFault) =>
+  new DrbdEngine(createHost(ports, { nodeName, exportListener, onPeerFault }));

@@ -6,6 +6,7 @@ import {
   type Role,
 } from '../../control/contract/states';
 import { type ExportListener } from '../../engine/application-io';
+import { type PeerFault } from '../../engine/peer-fault';
 import { type EnginePorts } from '../../engine/ports';
 
 /** What a node says of its connection to one peer. */
@@ -15,6 +16,9 @@ export interface PeerView {
   readonly pdsk: DiskState;
   /** Set bits of the peer's slot of the bitmap. */
   readonly outOfSyncBits: number;
+  /** The counters of what is under way between both (requests, answers, sectors): the lowest and the highest. */
+  readonly leastUnderWay: number;
+  readonly mostUnderWay: number;
 }
 /** What the simulation uses of an engine: requests go in, committed state is looked at. */
 export interface EngineDoor {
@@ -34,4 +38,6 @@ export type EngineFactory = (
   ports: EnginePorts,
   nodeName: string,
   exportListener: ExportListener,
+  /** A peer has broken the protocol. */
+  onPeerFault: (fault: PeerFault) => void,
 ) => EngineDoor;

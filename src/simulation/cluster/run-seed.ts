@@ -241,6 +241,9 @@ function judgeAtRest(cluster: Cluster): void {
   for (const node of cluster.nodes) {
     for (const peer of cluster.peersOf(node)) {
       if (!node.seesInSync(peer)) throw new Violation(`does not stay at rest: ${describe(cluster, node)}`);
+      const underWay = node.viewOf(peer)?.mostUnderWay ?? 0;
+      if (underWay > 0)
+        throw new Violation(`${node.name} counts ${underWay} under way with ${peer.name} at rest`);
     }
   }
   const sizes = new Set(cluster.nodes.map((node) => node.exportedDevice?.size));

@@ -18,6 +18,8 @@ export class TestHost {
   device: ExportedDevice | undefined;
   readonly events: ControlEvent[] = [];
   readonly log: string[] = [];
+  /** What its peers did wrong: kind and text. */
+  readonly peerFaults: string[] = [];
 
   constructor(
     private readonly world: World,
@@ -45,6 +47,7 @@ export class TestHost {
         },
         {
           nodeName: this.name,
+          onPeerFault: ({ kind, text }) => void this.peerFaults.push(`${kind}: ${text}`),
           exportListener: {
             onDeviceAppeared: (device) => (this.device = device),
             onDeviceResized: () => undefined,
