@@ -1,5 +1,5 @@
 /** Sending and receiving a slot of the bitmap before a resync (engine.md 12.1). */
-import { ReplicationState, replicationStateName } from '../../control/contract/states';
+import { DiskState, ReplicationState, replicationStateName } from '../../control/contract/states';
 import {
   type BitmapPiece,
   BitmapReceiver,
@@ -85,7 +85,7 @@ export function sendBitmap(peerDevice: PeerDevice): void {
 /** One packet of the peer's bitmap. */
 export function receiveBitmapPiece(peerDevice: PeerDevice, piece: BitmapPiece): HandlerResult {
   const { io, connection, device } = peerDevice;
-  if (device.backing === undefined) {
+  if (device.backing === undefined || device.now.disk < DiskState.Negotiating) {
     // It was sent to a disk that has failed meanwhile; the peer is about to hear of that.
     io.bitmapReceiver = undefined;
     return 'ok';

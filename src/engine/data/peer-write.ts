@@ -127,8 +127,13 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
       connection.io.epochs[0] !== this.epoch && connection.resource.io.writeOrdering !== 'none' && this.alive
     );
   }
-  /** The connection is gone before the write's turn came. It was not acknowledged as written. */
+  /**
+   * The connection is gone before the write's turn came. It was not acknowledged as written, and when those that remain
+   * compare how far they have come in the lost Primary's stream (engine.md 5.13) it does not count.
+   */
   cancel(): void {
+    const { connection } = this.peerDevice;
+    connection.lastDagtag = Math.min(connection.lastDagtag, this.dagtag - this.sectors);
     this.finish(Errno.EIO);
   }
   /** Called again when the epoch before is over. */
