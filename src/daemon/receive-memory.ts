@@ -78,8 +78,11 @@ export class ReceiveMemory {
   }
 
   /** Where the next bytes go. */
-  space(): Buffer {
-    return this.slab.bytes.subarray(this.at);
+  space(): Uint8Array {
+    const { bytes } = this.slab;
+    return this.at === 0
+      ? bytes
+      : new Uint8Array(bytes.buffer, bytes.byteOffset + this.at, bytes.length - this.at);
   }
   /** So many bytes were put there. */
   filled(length: number): Uint8Array {

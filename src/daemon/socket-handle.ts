@@ -59,14 +59,25 @@ const files = fs;
 
 /** Gives the kernel what it takes at once; returns how many bytes that were. Errors are left to the stream to find. */
 export function writeNow(fd: number, pieces: readonly Uint8Array[]): number {
+  const [only] = pieces;
+  if (only !== undefined && pieces.length === 1) return writePartNow(fd, only, only.length);
   const limit = Error.stackTraceLimit;
   // EAGAIN is no surprise: an exception without a trace is cheap.
   Error.stackTraceLimit = 0;
   try {
-    const [only] = pieces;
-    return only !== undefined && pieces.length === 1
-      ? files.writeSync(fd, only)
-      : files.writevSync(fd, pieces);
+    return files.writevSync(fd, pieces);
+  } catch {
+    return 0;
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+/** The same with the first `length` bytes of one piece. */
+export function writePartNow(fd: number, piece: Uint8Array, length: number): number {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return files.writeSync(fd, piece, 0, length);
   } catch {
     return 0;
   } finally {

@@ -5,10 +5,10 @@ import { type InputQueue, type RoundEnd } from './input-queue';
 import { errnoOf } from './os-error';
 import { isGreaterAddress } from './raw-address';
 import { ReceiveMemory, type Slab, type SlabPool } from './receive-memory';
-import { descriptorOf, readInto, writeNow } from './socket-handle';
+import { descriptorOf, readInto, writeNow, writePartNow } from './socket-handle';
 
-/** Small writes are joined in pieces of this many bytes; larger ones get a piece of their own. */
-const PIECE = 64 * 1024;
+/** Small writes are joined in pieces of this many bytes, 16 writes of 4 KiB to a peer for one; larger ones get a piece of their own. */
+const PIECE = 80 * 1024;
 const LARGE = 16 * 1024;
 /** Less than this waits for the end of the turn: acknowledgements leave together, after the disk operations. */
 const URGENT = 256;
@@ -65,6 +65,7 @@ export class TcpStream implements ByteStream, RoundEnd {
   private readonly memory: ReceiveMemory;
   private readonly descriptor: number;
   private arrived = 0;
+  private reading = false;
 
   /** `socket` must not have read yet. `slabs`: the receiver counts its views of what it is given there. */
   constructor(
@@ -110,7 +111,14 @@ export class TcpStream implements ByteStream, RoundEnd {
   setReceiver(receiver: StreamReceiver): void {
     const first = this.receiver === undefined;
     this.receiver = receiver;
-    if (first && !this.closed) this.socket.resume();
+    if (first && !this.closed) this.read(true);
+  }
+  private read(reading: boolean): void {
+    // Asked for with every packet.
+    if (reading === this.reading) return;
+    this.reading = reading;
+    if (reading) this.socket.resume();
+    else this.socket.pause();
   }
 
   write(bytes: Uint8Array): void {
@@ -159,6 +167,7 @@ export class TcpStream implements ByteStream, RoundEnd {
     // What was first not urgent and then was has left already.
     if (!this.asked) return;
     this.asked = this.urgent = false;
+    if (this.pieces.length === 0 && this.writeTail()) return;
     this.closeTail();
     const { pieces } = this;
     this.pieces = [];
@@ -174,6 +183,22 @@ export class TcpStream implements ByteStream, RoundEnd {
     if (rest.length > 1) socket.uncork();
     if (socket.writableLength > LOW_MARK) this.aboveLowMark = true;
     if (this.ending) socket.end();
+  }
+  /** The usual case: one piece, which the kernel takes whole, so that it can be filled again. */
+  private writeTail(): boolean {
+    const { tail, tailUsed, socket, descriptor } = this;
+    if (tail === undefined || this.closed || this.ending) return false;
+    if (descriptor < 0 || socket.destroyed || socket.writableLength > 0) return false;
+    const taken = writePartNow(descriptor, tail, tailUsed);
+    if (taken === tailUsed) {
+      this.held = 0;
+      this.tail = undefined;
+      if (spare.length < SPARE_PIECES) spare.push(tail);
+      return true;
+    }
+    if (taken > 0) tail.copyWithin(0, taken, tailUsed);
+    this.tailUsed -= taken;
+    return false;
   }
   /** Shared bytes must not wait, for their owner will use them for something else; unless they lie in a slab. */
   private readonly own = (piece: Uint8Array): Waiting => {
@@ -213,10 +238,10 @@ export class TcpStream implements ByteStream, RoundEnd {
   };
 
   pauseReading(): void {
-    this.socket.pause();
+    this.read(false);
   }
   resumeReading(): void {
-    if (!this.closed && this.receiver !== undefined) this.socket.resume();
+    if (!this.closed && this.receiver !== undefined) this.read(true);
   }
   end(): void {
     if (this.closed || this.ending) return;

@@ -1,6 +1,7 @@
 /** Sending the packets of the data path. Hot ones are written into a scratch buffer without an object for each. */
 import {
   encodeBarrier,
+  encodeBarrierAck,
   encodeBlockAck,
   encodeDataHead,
   encodePeerAck,
@@ -55,6 +56,9 @@ export function sendBlockAck(
 
 export function sendBarrier({ link, agreedProtocol }: Connection, barrier: number): void {
   link.sendDataBytes(encoded(encodeBarrier(view, 0, agreedProtocol, NO_VOLUME, barrier)));
+}
+export function sendBarrierAck({ link, agreedProtocol }: Connection, barrier: number, setSize: number): void {
+  link.sendControlBytes(encoded(encodeBarrierAck(view, 0, agreedProtocol, NO_VOLUME, barrier, setSize)));
 }
 /** `mask`: bit n for node n. */
 export function sendPeerAck({ link, agreedProtocol }: Connection, mask: number, dagtag: number): void {

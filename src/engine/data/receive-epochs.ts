@@ -1,11 +1,11 @@
 /** Epochs on the receiving side: when a barrier may be acknowledged (engine.md 10.7). */
 import { ConnectionState, DiskState } from '../../control/contract/states';
-import { NO_VOLUME } from '../../wire/features';
 import { type Connection, type Device, type Resource } from '../objects';
 import { logLine } from '../state/object-log';
 import { type BackingDevice } from './backing-device';
 import { flushUnsupported, handleFlushError } from './disk-errors';
 import { DiskBatch } from './meta-data-target';
+import { sendBarrierAck } from './packet-sender';
 import { type ReceiveEpoch } from './peer-write';
 
 export type WriteOrdering = 'none' | 'drain' | 'flush' | 'barrier';
@@ -104,9 +104,8 @@ function loseEpoch(connection: Connection): void {
 function retire(connection: Connection, epoch: ReceiveEpoch, barrier: number): void {
   const { io } = connection;
   io.epochs.shift();
-  if (epoch.size > 0)
-    connection.link.sendControl({ type: 'P_BARRIER_ACK', volume: NO_VOLUME, barrier, setSize: epoch.size });
-  const next = io.epochs[0];
-  const held = next?.held.splice(0) ?? [];
-  for (const write of held) write.release();
+  if (epoch.size > 0) sendBarrierAck(connection, barrier, epoch.size);
+  const held = io.epochs[0]?.held;
+  if (held === undefined || held.length === 0) return;
+  for (const write of held.splice(0)) write.release();
 }
