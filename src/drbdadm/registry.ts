@@ -1,12 +1,11 @@
 /** Which configuration file a running resource or minor came from (drbdadm.md 4.3): symbolic links in the run directory. */
 import fs from 'node:fs';
-import path from 'node:path';
 import { ensureRunDirectory } from '../control/channel/run-directory';
 import { type Registration } from './plan';
 
 function linkName(directory: string, what: Registration): string {
   const name = what.kind === 'resource' ? `drbd-resource-${what.name}.conf` : `drbd-minor-${what.minor}.conf`;
-  return path.join(directory, name);
+  return `${directory}/${name}`;
 }
 
 function currentTarget(link: string): string | undefined {

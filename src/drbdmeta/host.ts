@@ -2,7 +2,6 @@
  * What drbdmeta asks about the host it runs on: is a minor configured in the daemon, where do locks and last-known
  * sizes live. The only file of this room that knows about the daemon.
  */
-import path from 'node:path';
 import { type ControlClient } from '../control/channel/client';
 import { lockPlaces, MACHINE_RUN_DIRECTORY, type LockPlaces } from '../control/channel/minor-lock';
 import { controlSocketExists, runDirectoryPath } from '../control/channel/run-directory';
@@ -28,7 +27,7 @@ export function realHost(env: NodeJS.ProcessEnv, connect: Connect = () => ownCon
   const machine = directory === MACHINE_RUN_DIRECTORY;
   return {
     ...lockPlaces(directory),
-    stateFolder: machine ? '/var/lib/drbd' : path.join(directory, 'lib'),
+    stateFolder: machine ? '/var/lib/drbd' : `${directory}/lib`,
     diskState: (minor) => diskStateInDaemon(minor, connect),
   };
 }

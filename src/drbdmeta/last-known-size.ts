@@ -13,7 +13,9 @@ export interface LastKnown {
 }
 
 function filePath(tool: Tool): string {
-  return path.join(tool.options.varLibDrbd ?? tool.host.stateFolder, `drbd-minor-${tool.minor}.lkbd`);
+  const name = `drbd-minor-${tool.minor}.lkbd`;
+  const { varLibDrbd } = tool.options;
+  return varLibDrbd === undefined ? `${tool.host.stateFolder}/${name}` : path.join(varLibDrbd, name);
 }
 
 /** The name that messages show: the reference's default folder. */

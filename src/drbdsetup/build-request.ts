@@ -88,7 +88,7 @@ function booleanIfGiven<K extends string>(
 }
 
 /** The request for a configuration command; throws CommandExit for arguments that are refused here. */
-export async function buildRequest(input: CommandInput): Promise<ControlRequest> {
+export function buildRequest(input: CommandInput): ControlRequest | Promise<ControlRequest> {
   const { command, context, own, options } = input;
   const { values } = options;
   const { minor, peerNodeId, volume } = context;
@@ -116,15 +116,17 @@ export async function buildRequest(input: CommandInput): Promise<ControlRequest>
       return { command, resource, force: isYes(values, 'force') };
     case 'new-minor':
       return { command, resource, minor, volume, options: asRecord('device_options', values) };
-    case 'attach':
+    case 'attach': {
+      const backingDevice = diskPath(first);
       return {
         command,
         minor,
-        backingDevice: diskPath(first),
-        metaDevice: diskPath(second),
+        backingDevice,
+        metaDevice: second === first ? backingDevice : diskPath(second),
         metaIndex: metaIndex(third),
         options: asRecord('attach', values),
       };
+    }
     case 'disk-options':
       return { command, minor, setDefaults, options: asRecord('attach', values) };
     case 'new-peer':
@@ -135,15 +137,24 @@ export async function buildRequest(input: CommandInput): Promise<ControlRequest>
       return { command, ...peer, volume, setDefaults, options: asRecord('peer_device_options', values) };
     case 'new-path':
     case 'del-path':
-      return {
-        command,
-        ...peer,
-        local: await resolveAddress(first, input.warn),
-        remote: await resolveAddress(second, input.warn),
-      };
+      return buildPathRequest(command, input);
     default:
       return buildPlainRequest(input);
   }
+}
+
+async function buildPathRequest(
+  command: 'new-path' | 'del-path',
+  { context, own, warn }: CommandInput,
+): Promise<ControlRequest> {
+  const [local = '', remote = ''] = own;
+  return {
+    command,
+    resource: context.resource ?? '',
+    peerNodeId: context.peerNodeId,
+    local: await resolveAddress(local, warn),
+    remote: await resolveAddress(remote, warn),
+  };
 }
 
 /** Requests without option records. */

@@ -35,13 +35,15 @@ const harmlessWithoutDaemon = ['secondary', 'disconnect', 'detach'];
 export const configure: Command = async (invocation) => {
   const { definition, context, options, io } = invocation;
   const own = ownArguments(invocation);
-  const request = await buildRequest({
+  const built = buildRequest({
     command: definition.name,
     context,
     own,
     options,
     warn: (text) => io.stderr(text),
   });
+  // Waiting takes time even where there is nothing to wait for.
+  const request = built instanceof Promise ? await built : built;
   if (request.command === 'new-resource' && request.nodeId === null) {
     io.stderr('new-resource called without node-id: enabling drbd8 compat mode\n');
   }

@@ -63,8 +63,8 @@ function helpStatus(words: readonly string[], io: DrbdsetupIo, columns: number):
   return 20;
 }
 
-async function loadCommand(definition: CommandDefinition): Promise<Command> {
-  return (await special.get(definition.name)?.()) ?? configure;
+function loadCommand(definition: CommandDefinition): Command | Promise<Command> {
+  return special.get(definition.name)?.() ?? configure;
 }
 
 async function execute(
@@ -94,7 +94,8 @@ async function execute(
     usage,
     help: () => help(),
   };
-  const command = byAddress ? (await import('./compat84')).runAddressForm : await loadCommand(definition);
+  const loaded = byAddress ? (await import('./compat84')).runAddressForm : loadCommand(definition);
+  const command = typeof loaded === 'function' ? loaded : await loaded;
   try {
     return await command(invocation);
   } catch (error) {

@@ -11,9 +11,19 @@ const MAX_SOCKET_PATH = 107;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Each call of a tool asks for it, and taking a path apart is slow. */
+let given = '/';
+let resolved = '/';
+
 /** Where this host's run directory is; looks at the environment and the effective user only. */
 export function runDirectoryPath(env: Environment): string {
-  if (env.UDRBD_RUN_DIR) return path.resolve('/', env.UDRBD_RUN_DIR);
+  if (env.UDRBD_RUN_DIR) {
+    if (env.UDRBD_RUN_DIR !== given) {
+      given = env.UDRBD_RUN_DIR;
+      resolved = path.resolve('/', given);
+    }
+    return resolved;
+  }
   const uid = process.geteuid?.() ?? 0;
   if (uid === 0) return '/run/udrbd';
   return env.XDG_RUNTIME_DIR ? path.join(env.XDG_RUNTIME_DIR, 'udrbd') : `/tmp/udrbd-${uid}`;

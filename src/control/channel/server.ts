@@ -59,6 +59,8 @@ class Client {
   private unanswered = 0;
   private ended = false;
   private chain: RequestChain | undefined;
+  /** What is said in this turn and not sent yet. */
+  private unsent = '';
   /** Messages that arrived while the client's answers, unread by it, filled its share of memory. */
   private readonly waiting: string[] = [];
   /** Outstanding bytes up to which events are queued: a dump does not count against its reader. */
@@ -91,20 +93,26 @@ class Client {
 
   /** What is said in one turn goes out together, but nobody shall wait for the end of a long one. */
   private write(text: string): void {
-    if (this.socket.writableCorked === 0) {
-      this.socket.cork();
-      process.nextTick(() => this.socket.uncork());
-    } else if (this.socket.writableLength >= LITTLE && !this.socket.writableNeedDrain) {
-      this.socket.uncork();
-      this.socket.cork();
-    }
-    this.socket.write(text);
+    if (this.unsent === '') process.nextTick(() => this.sendAll());
+    this.unsent += text;
+    if (this.unsent.length >= LITTLE && !this.socket.writableNeedDrain) this.sendAll();
+  }
+
+  private sendAll(): void {
+    const text = this.unsent;
+    this.unsent = '';
+    if (text !== '' && !this.socket.destroyed) this.socket.write(text);
+  }
+
+  /** What is on its way to the client, bytes or as good as that. */
+  private get outstanding(): number {
+    return this.socket.writableLength + this.unsent.length;
   }
 
   /** `line` is the encoded event message, the same for every reader. */
   publish(line: string): void {
     if (!this.follows) return;
-    if (this.lost > 0 || this.socket.writableLength > this.allowance) this.lost += 1;
+    if (this.lost > 0 || this.outstanding > this.allowance) this.lost += 1;
     else this.write(line);
   }
 
@@ -112,6 +120,7 @@ class Client {
     if (this.ended) return;
     this.send({ type: 'closing', reason });
     this.ended = true;
+    this.sendAll();
     this.socket.end();
     // A peer that does not read would keep the socket for ever.
     setTimeout(() => this.socket.destroy(), 1000).unref();
@@ -129,7 +138,7 @@ class Client {
 
   /** True while nothing more may be asked: too much is unread or unanswered. */
   private get isFull(): boolean {
-    return this.socket.writableLength > this.backlog || this.unanswered >= MAX_UNANSWERED;
+    return this.outstanding > this.backlog || this.unanswered >= MAX_UNANSWERED;
   }
 
   private onLine(line: string): void {
@@ -186,7 +195,7 @@ class Client {
             .map((event) => encodeMessage({ type: 'event', seq: 0, event }))
             .join(''),
         );
-        this.allowance = this.backlog + this.socket.writableLength;
+        this.allowance = this.backlog + this.outstanding;
         break;
     }
   }
