@@ -70,18 +70,23 @@ export class Daemon {
       nodeName,
       exportListener: exports,
     });
-    const control = await ControlServer.listen(
+    let stopPublishing: (() => void) | undefined;
+    const control: ControlServer | undefined = await ControlServer.listen(
       { directory, nodeName, release },
       {
         onRequest: (request, respond) => handle(host, queue, blockDevices, request, respond),
         snapshots: (scope) => host.snapshots(scope),
+        // Events that nobody reads are not made.
+        onFollowed: (followed) => {
+          stopPublishing?.();
+          stopPublishing = followed ? host.subscribe((event) => control?.publish(event)) : undefined;
+        },
       },
     );
     if (control === undefined) return undefined;
     exports.removeStale();
     if (settings.nbdAddress) exports.listenTcp(settings.nbdAddress.host, settings.nbdAddress.port);
     await blockDevices?.removeStale();
-    host.subscribe((event) => control.publish(event));
     return new Daemon(settings, queue, host, exports, control, blockDevices);
   }
 

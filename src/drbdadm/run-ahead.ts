@@ -65,6 +65,9 @@ class AheadRun {
   private readonly chain = {};
   private readonly running: Promise<void>[] = [];
   private oldest = 0;
+  /** First entry of the level that was begun last, and when everything before it has ended. */
+  private first = 0;
+  private before: Promise<unknown> = Promise.resolve();
   private failed = false;
 
   constructor(private readonly startWork: StartAhead) {}
@@ -72,7 +75,9 @@ class AheadRun {
   /** Returns when everything of the level has been asked for; false: nothing more is to be begun. */
   async begin(level: number, entries: readonly DeferredEntry[]): Promise<boolean> {
     const asked: Promise<void>[] = [];
-    const before = Promise.all(this.running);
+    const before = Promise.all([this.before, ...this.running.slice(this.first)]);
+    this.before = before;
+    this.first = this.running.length;
     for (const entry of entries) {
       for (; this.running.length - this.oldest >= MOST_AT_ONCE; this.oldest += 1)
         await this.running[this.oldest];

@@ -158,9 +158,10 @@ function* firstPass(
 async function runPass(run: DeferredRun, byStage: Map<Stage, readonly DeferredEntry[]>): Promise<boolean> {
   for (const stage of stages) {
     const left: DeferredEntry[] = [];
-    const ready = takeReady(run, byStage.get(stage) ?? [], left);
-    if (run.together) {
-      await runTogether([...ready], run.output, (entry, output) => runEntry(run, entry, output));
+    const ready = [...takeReady(run, byStage.get(stage) ?? [], left)];
+    // What has run ahead has only to be said.
+    if (run.together && !ready.every(({ id }) => run.ahead.has(id))) {
+      await runTogether(ready, run.output, (entry, output) => runEntry(run, entry, output));
     } else {
       for (const entry of ready) {
         const work = runEntry(run, entry, run.output);

@@ -208,6 +208,31 @@ describe('events', () => {
     expect(recorder.events.slice(11).map(([seq]) => seq)).toEqual([1, 2]);
   });
 
+  it('are wanted from the first that follows them to the end of the last', async () => {
+    const wanted: boolean[] = [];
+    const onFollowed = (followed: boolean): void => {
+      wanted.push(followed);
+      // Whatever happens from now on is published.
+      if (followed) server.publish(renamed(1));
+    };
+    const server = await serve({ snapshots: () => [sampleSnapshot('r0')], onFollowed });
+    const readers = [new Recorder(), new Recorder(), new Recorder()];
+    const clients = [await open(), await open(), await open()];
+    clients[0]?.events(false, readers[0] ?? new Recorder());
+    await until(() => readers[0]?.ends === 1);
+    expect(wanted).toEqual([]);
+    for (const index of [1, 2]) {
+      clients[index]?.events(true, readers[index] ?? new Recorder());
+      await until(() => readers[index]?.ends === 1);
+    }
+    expect(wanted).toEqual([true]);
+    expect(readers[1]?.events.filter(([seq]) => seq > 0)).toHaveLength(1);
+    clients[1]?.close();
+    clients[2]?.events(false, readers[2] ?? new Recorder());
+    await until(() => wanted.length > 1);
+    expect(wanted).toEqual([true, false]);
+  });
+
   it('are dropped, and the loss is told, when a reader does not keep up', async () => {
     const server = await serve({ snapshots: () => [sampleSnapshot('r0')] }, 100_000);
     const [slow, fast] = [new Recorder(), new Recorder()];

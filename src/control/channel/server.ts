@@ -29,6 +29,8 @@ export interface ControlServerCallbacks {
   onRequest(request: ControlRequest, respond: (reply: ControlReply) => void): void;
   /** State of one resource (none if unknown), or of all in the order of their creation. */
   snapshots(scope?: DumpScope): Iterable<ResourceSnapshot>;
+  /** Somebody wants events from now on, or nobody any more: then none need be published. */
+  onFollowed?(followed: boolean): void;
 }
 
 export interface ControlServerOptions {
@@ -70,6 +72,7 @@ class Client {
     private readonly socket: net.Socket,
     private readonly callbacks: ControlServerCallbacks,
     private readonly backlog: number,
+    private readonly onFollows: () => void,
   ) {
     this.allowance = backlog;
     const reader = new LineReader(MAX_CLIENT_MESSAGE, (line) => this.onLine(line));
@@ -190,6 +193,7 @@ class Client {
       case 'events':
         this.live = message.live;
         this.lost = 0;
+        this.onFollows();
         this.sendDump(undefined, id, (snapshot) =>
           dumpEvents(snapshot)
             .map((event) => encodeMessage({ type: 'event', seq: 0, event }))
@@ -266,6 +270,7 @@ class Client {
 export class ControlServer {
   private readonly clients = new Set<Client>();
   private sequence = 0;
+  private followed = false;
 
   private constructor(
     private readonly server: net.Server,
@@ -324,14 +329,25 @@ export class ControlServer {
 
   private accept(socket: net.Socket, callbacks: ControlServerCallbacks): void {
     const { eventBacklog = 4 * 1024 * 1024, maxClients = 512, nodeName, release } = this.options;
-    const client = new Client(socket, callbacks, eventBacklog);
+    const review = (): void => this.review(callbacks);
+    const client = new Client(socket, callbacks, eventBacklog, review);
     if (this.clients.size >= maxClients) {
       client.end('too many clients');
       return;
     }
     this.clients.add(client);
-    socket.on('close', () => this.clients.delete(client));
+    socket.on('close', () => {
+      this.clients.delete(client);
+      review();
+    });
     client.send({ type: 'hello', version: CONTRACT_VERSION, pid: process.pid, nodeName, release });
+  }
+
+  private review(callbacks: ControlServerCallbacks): void {
+    const followed = [...this.clients].some(({ follows }) => follows);
+    if (followed === this.followed) return;
+    this.followed = followed;
+    callbacks.onFollowed?.(followed);
   }
 }
 

@@ -68,7 +68,7 @@ export type ServerMessage =
   /** Without `disk`: no such minor. */
   | { readonly type: 'disk-state'; readonly id: number; readonly disk?: number }
   | { readonly type: 'part'; readonly id: number; readonly snapshot: ResourceSnapshot }
-  /** `seq` counts all live events of the daemon; events of a dump have seq 0. */
+  /** `seq` counts the live events of the daemon while anybody follows them; events of a dump have seq 0. */
   | { readonly type: 'event'; readonly seq: number; readonly event: ControlEvent }
   | { readonly type: 'dump-end'; readonly id: number }
   /** Nothing was done: what comes before it in its chain failed. */

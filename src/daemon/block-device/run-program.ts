@@ -7,9 +7,16 @@ const DIRECTORIES = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 /** Milliseconds after which a program is given up. */
 const PATIENCE = 20_000;
 
-/** Full path, or undefined if this machine does not have it. */
-export const findProgram = (name: string): string | undefined =>
-  DIRECTORIES.map((directory) => path.join(directory, name)).find((file) => fs.existsSync(file));
+const known = new Map<string, string>();
+
+/** Full path, or undefined if this machine does not have it. What has been found once is not looked for again. */
+export function findProgram(name: string): string | undefined {
+  const file =
+    known.get(name) ??
+    DIRECTORIES.map((directory) => path.join(directory, name)).find((candidate) => fs.existsSync(candidate));
+  if (file !== undefined) known.set(name, file);
+  return file;
+}
 
 /** What the program printed. `fds` become its descriptors from 3 on. Rejects with what it complained about. */
 export function runProgram(
