@@ -156,6 +156,8 @@ export interface DataActions {
   setSlot(device: Device, slot: number): void;
   clearSlot(device: Device, slot: number): void;
   copySlot(device: Device, from: number, to: number): void;
+  /** The bits of `to` stay. */
+  mergeSlot(device: Device, from: number, to: number): void;
   setAllSlots(device: Device): void;
   clearAllSlots(device: Device): void;
   /** Writes all dirty bitmap pages. */
@@ -225,6 +227,8 @@ export interface DataActions {
    * them may take the other for different (wire-protocol.md 10.6).
    */
   announceInSync(peerDevice: PeerDevice): void;
+  /** One side is Outdated, and blocks are marked that no handshake asks for: syncs them. */
+  passOnMarks(peerDevice: PeerDevice): void;
   /** Something that resync-after looks at changed (12.7): evaluate the pauses of all devices of this host again. */
   reconsiderResyncAfter(device: Device): void;
   /** `peerReplication` was turned on: P_ENABLE_REPLICATION. */

@@ -187,15 +187,15 @@ function invalidateAlone(device: Device, answer: Answer): void {
 }
 
 /**
- * Agrees on the start of a resync with the peer; done when the starting state was left again. `unlessBusy`: not if the peer
- * came first with something.
+ * Agrees on the start of a resync with the peer; done when the starting state was left again. `stillWanted` is asked each time
+ * before the peers are: other changes may have come first.
  */
 export function startResync(
   peerDevice: PeerDevice,
   repl: ReplicationState,
   tag: string,
   done: (code: number, infoTexts: readonly string[]) => void,
-  unlessBusy = false,
+  stillWanted?: () => boolean,
 ): void {
   const { resource, device, connection } = peerDevice;
   changeClusterWide(
@@ -206,8 +206,9 @@ export function startResync(
       volume: device.vnr,
       target: connection,
       bitmapClusterWide: true,
-      edit: () => {
-        if (!unlessBusy || peerDevice.next.repl === ReplicationState.Established) peerDevice.next.repl = repl;
+      edit: (phase) => {
+        if (stillWanted !== undefined && peerDevice.next.repl !== ReplicationState.Established) return;
+        if (phase !== 'prepare' || stillWanted?.() !== false) peerDevice.next.repl = repl;
       },
       word: () => changeWord({ conn: repl }),
     },

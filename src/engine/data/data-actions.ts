@@ -216,6 +216,7 @@ export const dataActions: DataActions = {
   setSlot: (device, slot) => void bitmapOf(device)?.setAll(slot),
   clearSlot: (device, slot) => void bitmapOf(device)?.clearAll(slot),
   copySlot: (device, from, to) => bitmapOf(device)?.copySlot(from, to),
+  mergeSlot: (device, from, to) => bitmapOf(device)?.mergeSlot(from, to),
   setAllSlots: (device) => bitmapOf(device)?.setEverything(),
   clearAllSlots: (device) => {
     const bitmap = bitmapOf(device);
@@ -277,6 +278,7 @@ export const dataActions: DataActions = {
     announceNeighbour(peerDevice);
     passOnLater(peerDevice);
   },
+  passOnMarks: (peerDevice) => passOnLater(peerDevice),
   // Writes are always replicated to a target: RESYNC_WITHOUT_REPLICATION is not offered.
   announcePeerReplication: () => undefined,
 };

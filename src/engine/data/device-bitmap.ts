@@ -190,6 +190,11 @@ export class DeviceBitmap {
     this.counts[to] = this.count(from);
     this.partial[to] = this.isPartial(from);
   }
+  /** `to` gets the bits of `from` as well. */
+  mergeSlot(from: number, to: number): void {
+    for (let w = 0; w < this.wordsPerSlot; w++) this.orSlotWord(to, w, this.slotWord(from, w));
+    this.partial[to] = this.isPartial(from);
+  }
   private replaceWord(at: number, now: number): void {
     const old = this.words[at] ?? 0;
     if (old === now) return;

@@ -7,7 +7,9 @@ import { isSuccess } from '../../control/contract/codes';
 import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { startResync } from '../admin/minor-requests';
 import { type PeerDevice } from '../objects';
-import { sameUuid } from '../state/data-trust';
+import { mayReturnToUpToDate, sameUuid } from '../state/data-trust';
+import { committedDevice } from '../state/state-change';
+import { changeState } from '../state/transaction';
 
 /** Whoever was the source may be in touch with the peer as well, and tell both of us that we are in sync. */
 const PATIENCE_MILLISECONDS = 1000;
@@ -22,7 +24,8 @@ export function passOnLater(peerDevice: PeerDevice, waited = 0): void {
   const before = device.backing?.bitmap.count(bitmapSlot) ?? 0;
   resource.host.ports.scheduler.after(PATIENCE_MILLISECONDS, {
     onTimer: () => {
-      if (life !== connection.io.life || !owes(peerDevice)) return;
+      if (life !== connection.io.life) return;
+      if (!owes(peerDevice)) return raiseWithoutMarks(peerDevice);
       // Announcements go on: they may make it needless.
       const fewer = (device.backing?.bitmap.count(bitmapSlot) ?? 0) < before;
       const turn = TURN * (1 + resource.nodeId);
@@ -43,19 +46,41 @@ const isOwedSomething = (peerDevice: PeerDevice): boolean =>
   );
 
 function owes(peerDevice: PeerDevice): boolean {
+  const { device, bitmapSlot } = peerDevice;
+  return hasSettledGeneration(peerDevice) && (device.backing?.bitmap.count(bitmapSlot) ?? 0) > 0;
+}
+
+/** Nothing but the marks is between both. */
+function hasSettledGeneration(peerDevice: PeerDevice): boolean {
   const { device, bitmapSlot, now, connection, uuids, marksCount } = peerDevice;
   const { backing } = device;
   if (backing === undefined || bitmapSlot < 0 || uuids === undefined || marksCount === 'not') return false;
   return (
     connection.now.cstate === ConnectionState.Connected &&
     connection.agreedProtocol >= 120 &&
-    device.now.disk === DiskState.UpToDate &&
-    now.pdsk === DiskState.UpToDate &&
+    canBeBroughtTogether(device.now.disk, now.pdsk, marksCount === 'ours') &&
     now.repl === ReplicationState.Established &&
     !peerDevice.reconcilePending &&
-    sameUuid(backing.superblock.currentUuid, uuids.currentUuid) &&
-    backing.bitmap.count(bitmapSlot) > 0
+    sameUuid(backing.superblock.currentUuid, uuids.currentUuid)
   );
+}
+/** Both good, both not, or the one that is not is the one whose marks do not count. */
+function canBeBroughtTogether(disk: DiskState, pdsk: DiskState, oursCount: boolean): boolean {
+  const { Outdated, UpToDate } = DiskState;
+  if (disk === pdsk) return disk === UpToDate || disk === Outdated;
+  return oursCount ? disk === UpToDate && pdsk === Outdated : disk === Outdated && pdsk === UpToDate;
+}
+
+/** An Outdated disk had waited for what was marked, and somebody else has brought it. */
+function raiseWithoutMarks(peerDevice: PeerDevice): void {
+  const { device, bitmapSlot, resource, marksCount } = peerDevice;
+  if (device.now.disk !== DiskState.Outdated || marksCount !== 'theirs' || !hasSettledGeneration(peerDevice))
+    return;
+  if (device.backing?.bitmap.count(bitmapSlot) !== 0) return;
+  if (!mayReturnToUpToDate(committedDevice(device), 'new')) return;
+  changeState(resource, { tag: 'pass-on', verbose: true }, () => {
+    device.next.disk = DiskState.UpToDate;
+  });
 }
 
 /** A Primary has the data that count. */
@@ -69,5 +94,5 @@ function passOn(peerDevice: PeerDevice): void {
   const done = (code: number): void => {
     if (!isSuccess(code)) passOnLater(peerDevice);
   };
-  startResync(peerDevice, repl, 'pass-on', done, true);
+  startResync(peerDevice, repl, 'pass-on', done, () => owes(peerDevice));
 }

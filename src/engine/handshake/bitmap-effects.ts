@@ -2,6 +2,7 @@
 import { UUID_JUST_CREATED } from '../../metadata/superblock-flags';
 import { UUID_FLAG } from '../../wire/uuids110';
 import { type PeerDevice } from '../objects';
+import { sameUuid } from '../state/data-trust';
 import { isSync } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { setBitmapUuid } from '../uuid/generation';
@@ -32,7 +33,8 @@ export function prepareBitmap(
       } else if (slot >= 0) {
         const text = `Copying bitmap of peer node_id=${strategy.node} (bitmap_index=${slot})`;
         logLine(peerDevice, 'info', text);
-        dataActions.copySlot(device, slot, bitmapSlot);
+        if (fellShortOfOurSlot(peerDevice)) dataActions.mergeSlot(device, slot, bitmapSlot);
+        else dataActions.copySlot(device, slot, bitmapSlot);
       } else {
         logLine(
           peerDevice,
@@ -49,6 +51,15 @@ export function prepareBitmap(
       break;
   }
   dataActions.writeBitmap(device);
+}
+
+/**
+ * Our slot for the peer counts from a generation that it has never reached: we had announced it when the connection broke, or there is
+ * none yet. What is marked there are the last writes that were on their way to it, and the other node may have got them.
+ */
+function fellShortOfOurSlot({ device, peerNodeId, uuids }: PeerDevice): boolean {
+  const counted = device.backing?.superblock.peers[peerNodeId]?.bitmapUuid ?? 0n;
+  return counted === 0n || uuids === undefined || !uuids.historyUuids.some((uuid) => sameUuid(uuid, counted));
 }
 
 /**

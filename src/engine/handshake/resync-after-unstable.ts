@@ -38,6 +38,8 @@ function upgradeWithoutResync(peerDevice: PeerDevice): void {
   if (device.now.disk === DiskState.Consistent && now.pdsk === DiskState.UpToDate)
     settledByUpToDatePeer(device);
   if (device.now.disk !== DiskState.Outdated || now.pdsk < DiskState.Consistent) return;
+  // It comes with what is marked.
+  if (peerDevice.marksCount === 'theirs' && resource.host.dataActions.outOfSyncBits(peerDevice) > 0) return;
   const name = diskStateName(now.pdsk);
   logLine(peerDevice, 'info', `Upgrading local disk to ${name} after unstable/weak (and no resync).`);
   changeState(resource, { tag: 'after-unstable', verbose: true }, () => {

@@ -1,9 +1,9 @@
 /** Deferred actions of one peer device (engine.md 2.7 steps 2 and 4). */
 import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
-import { PeerFlag } from '../../metadata/superblock-flags';
 import { UUID_FLAG } from '../../wire/uuids110';
+import { hasThirdNode, mayDiffer } from './marks';
 import { type PeerDevice } from '../objects';
-import { setBitmapUuid } from '../uuid/generation';
+import { setBitmapUuidWithHistory } from '../uuid/generation';
 import { settleOwedCurrentUuid } from '../uuid/new-current-uuid';
 import { announcedUuidsChanged } from '../uuid/own-uuids';
 import { logOwnUuids } from '../uuid/uuid-log';
@@ -41,37 +41,34 @@ export function clearAfterConnectWithoutResync(
   if (slot === undefined || peerDevice.uuids === undefined) return;
   if (!sameUuid(currentUuidOf(device), peerDevice.uuids.currentUuid)) return;
   const { dataActions } = device.resource.host;
-  setBitmapUuid(device, peerDevice.peerNodeId, 0n);
+  setBitmapUuidWithHistory(device, peerDevice.peerNodeId, 0n);
   logOwnUuids(peerDevice, 'cleared bm UUID and bitmap');
   if (peerDevice.bitmapSlot < 0) return;
-  if (connected && hasThirdNode(peerDevice)) settleMarks(change, peer);
+  if (connected && hasThirdNode(peerDevice)) settleMarks(change, node, peer);
   else dataActions.clearSlot(device, peerDevice.bitmapSlot);
 }
 
 /** What either side has marked is kept if it may matter. */
-function settleMarks(change: StateChange, peer: PeerDeviceChange): void {
+function settleMarks(change: StateChange, node: DeviceChange, peer: PeerDeviceChange): void {
   const { peerDevice } = peer;
   const { device, bitmapSlot, uuids } = peerDevice;
   const { dataActions } = device.resource.host;
   const ours = dataActions.outOfSyncBits(peerDevice);
   const theirs = uuids?.dirtyBits ?? 0;
   if (mayDiffer(ours, theirs, peer.link.new.peerRole))
-    peerDevice.marksCount = peerSurvived(peerDevice) ? 'theirs' : 'ours';
+    peerDevice.marksCount = isBehind(node, peer) ? 'theirs' : 'ours';
   else dataActions.clearSlot(device, bitmapSlot);
+  if (!isInSync(node, peer, 'new')) dataActions.passOnMarks(peerDevice);
   // Ours alone do not tell then what differs.
   if (mayDiffer(theirs, ours, change.new.role)) peerDevice.tookOtherData = true;
 }
 
-const hasThirdNode = ({ device }: PeerDevice): boolean =>
-  (device.backing?.superblock.peers ?? []).filter(({ flags }) => (flags & PeerFlag.HAVE_BITMAP) !== 0)
-    .length > 1;
-
-/**
- * Nothing told us to resync, and yet blocks are marked: with a third node in play they may stand for the last writes of a
- * Primary that one of us did not get (engine.md 5.8). A Primary among us knows better: what it did not mark is the same.
- */
-const mayDiffer = (marks: number, otherMarks: number, otherRole: Role): boolean =>
-  marks > 0 && (otherRole !== Role.Primary || otherMarks > 0);
+/** One of us is known not to have everything, or was not up when the other one was. */
+function isBehind(node: DeviceChange, { peerDevice, new: { pdsk } }: PeerDeviceChange): boolean {
+  const { disk } = node.new;
+  if (disk !== pdsk && (disk === DiskState.Outdated || pdsk === DiskState.Outdated)) return disk < pdsk;
+  return peerSurvived(peerDevice);
+}
 /** It was up when we were not. */
 const peerSurvived = ({ uuids, announcedUuidFlags }: PeerDevice): boolean =>
   ((uuids?.flags ?? 0n) & ~announcedUuidFlags & UUID_FLAG.RECONNECT) !== 0n;
@@ -232,11 +229,19 @@ function offersResync(change: StateChange, node: DeviceChange, peer: PeerDeviceC
   const isTarget = node.peers.some((other) => isSyncTarget(other.new.repl));
   if (wasStable && !(wasTarget && !isTarget)) return false;
   return (
-    !isSyncTarget(peer.old.repl) &&
+    (!isSyncTarget(peer.old.repl) || wasPassedBy(peer)) &&
     peer.link.old.peerRole !== Role.Primary &&
     node.new.disk >= DiskState.Outdated &&
     peer.new.repl >= Established
   );
+}
+
+/** It was to be our source, and had to wait so long that another one has brought us beyond it. */
+function wasPassedBy({ peerDevice, old, new: now }: PeerDeviceChange): boolean {
+  const { device, uuids } = peerDevice;
+  if (old.repl !== ReplicationState.PausedSyncT || now.repl !== Established || uuids === undefined)
+    return false;
+  return !sameUuid(uuids.currentUuid, currentUuidOf(device));
 }
 
 /** n, without the relabelling of engine.md 4.5. */

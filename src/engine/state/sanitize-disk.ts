@@ -4,6 +4,7 @@ import { FEATURE } from '../../wire/features';
 import { UUID_FLAG } from '../../wire/uuids110';
 import { currentUuidOf, mayBeUpToDate, mayReturnToUpToDate, sameUuid } from './data-trust';
 import { isSyncTarget } from './derived';
+import { waitsForMarks } from './marks';
 import { type OpenChange, type OpenDeviceChange, type OpenPeerDeviceChange } from './state-change';
 import { type TransactionNotes } from './transaction-notes';
 
@@ -38,6 +39,7 @@ export function upgradeFromOutdated(node: OpenDeviceChange, peer: OpenPeerDevice
       hasGotStable(peer) ||
       peer.old.pdsk === DiskState.Outdated ||
       hasAttachedEqual(peer)) &&
+    !waitsForMarks(peer) &&
     mayReturnToUpToDate(node, 'new')
   ) {
     node.new.disk = peer.new.pdsk;

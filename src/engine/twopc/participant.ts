@@ -13,7 +13,7 @@ import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 import { changedField, type ChangeWord, describeChange, inReceiversView } from './change-words';
 import { type ClusterOutcome } from './twopc-state';
-import { editRemoteChange, type RemoteEdit } from './remote-edit';
+import { editRemoteChange, isOfferOfOtherData, type RemoteEdit } from './remote-edit';
 import { resourceHasAccessibleData } from './resource-view';
 import { anyVote, emptyOutcome, MAX_SEEN_ABORTS, type Vote, type Votes } from './twopc-state';
 
@@ -306,6 +306,7 @@ function validate(remote: RemoteTransaction): Vote {
         : StateCode.Success;
     return vote(remote, code);
   }
+  if (affected !== undefined && isOfferOfOtherData(remote.edit, affected)) return 'no';
   const code = changeState(
     resource,
     { tag: affected ? 'remote' : 'far-away', prepare: true, ignOutdFail: affected !== undefined },

@@ -4,7 +4,7 @@ import { NO_VOLUME } from '../../wire/features';
 import { type PacketOf } from '../../wire/packets';
 import { complement, hasNode, NO_NODES, nodeBit, type NodeMask } from '../node-mask';
 import { type Connection, type Device, type PeerDevice, type Resource } from '../objects';
-import { mayReturnToUpToDate } from '../state/data-trust';
+import { mayReturnToUpToDate, sameUuid } from '../state/data-trust';
 import { committedDevice } from '../state/state-change';
 import { changedField, type ChangeWord } from './change-words';
 import { type ChangePhase } from './cluster-change';
@@ -152,4 +152,21 @@ function editNeighbour(edit: RemoteEdit, connection: Connection): void {
     if (peerDisk !== undefined) peerDevice.next.pdsk = outdatedOr(peerDisk, peerDevice.next.pdsk);
     if (conn !== undefined && packet.volume !== NO_VOLUME) peerDevice.next.repl = asReplicationState(conn);
   }
+}
+
+/**
+ * The initiator has not heard that we took data of another generation since it last compared. What it has is older, or a comparison
+ * is about to tell.
+ */
+export function isOfferOfOtherData({ packet, word }: RemoteEdit, initiator: Connection): boolean {
+  if (changedField(word, 'conn') !== ReplicationState.WFBitMapT) return false;
+  return initiator.peerDevices.some(
+    ({ device, uuids, now }) =>
+      device.vnr === packet.volume &&
+      now.repl === ReplicationState.Established &&
+      device.now.disk === DiskState.UpToDate &&
+      device.backing !== undefined &&
+      uuids !== undefined &&
+      !sameUuid(device.backing.superblock.currentUuid, uuids.currentUuid),
+  );
 }

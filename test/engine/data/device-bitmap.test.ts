@@ -80,6 +80,16 @@ test('words read from disk are cut at the end of the device', () => {
   expect(bitmap.allSet()).toBe(true);
 });
 
+test('a slot can be merged into another, which keeps its own bits', () => {
+  const bitmap = new DeviceBitmap(8 * 100, 3, 4096);
+  bitmap.setBits(0, 10, 20);
+  bitmap.setBits(1, 15, 40);
+  bitmap.setBits(2, 90, 100);
+  bitmap.mergeSlot(0, 1);
+  expect([bitmap.count(0), bitmap.count(1), bitmap.count(2)]).toEqual([10, 30, 10]);
+  expect([bitmap.findNext(1, 0), bitmap.findNextClear(1, 10)]).toEqual([10, 40]);
+});
+
 test('a slot can be copied, merged from words, and carried into a larger bitmap', () => {
   const bitmap = new DeviceBitmap(8 * 100, 2, 4096);
   bitmap.setBits(0, 10, 20);
