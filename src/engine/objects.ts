@@ -290,7 +290,7 @@ export class PeerDevice {
   announcedBitmapUuid = 0n;
   announcedUuidFlags = 0n;
   announcedDirtyBits = 0;
-  announcedState = 0;
+  announcedDisk: DiskState = DiskState.Diskless;
 
   // hidden flags, engine.md 1.4
   initialStateSent = false;

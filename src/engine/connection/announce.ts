@@ -11,6 +11,7 @@ import { type Connection, type Device, type PeerDevice, type Resource } from '..
 import { authoritativeNodes, combinedDependency, isStable, isSyncTarget, weakNodes } from '../state/derived';
 import { committedDevice, committedState } from '../state/state-change';
 import { sameUuid } from '../state/data-trust';
+import { resolvedCurrent } from '../uuid/own-uuids';
 import { lacksOurWrites } from '../state/unshared-writes';
 
 const DEFAULTS = peerDeviceOptions({});
@@ -62,14 +63,6 @@ export function sendSizes(peerDevice: PeerDevice, ddsFlags: number): void {
         }
       : null,
   });
-}
-
-/** Our current UUID, or that of the source we are being synced from: what we will be (engine.md 5.4). */
-export function resolvedCurrent(device: Device, towards: PeerDevice): { uuid: bigint; syncTarget: boolean } {
-  const own = device.backing?.superblock.currentUuid ?? device.exposedUuid;
-  const source = device.peerDevices.find((peer) => peer !== towards && isSyncTarget(peer.now.repl));
-  if (source?.uuids === undefined) return { uuid: own, syncTarget: false };
-  return { uuid: source.uuids.currentUuid, syncTarget: true };
 }
 
 /** Flags that hold by themselves; `extra` says why this packet is sent (engine.md 4.10). */
@@ -175,7 +168,7 @@ export function sendState(peerDevice: PeerDevice): void {
     volume: device.vnr,
     state: stateToWire(state, connection.agreedProtocol),
   });
-  peerDevice.announcedState = state;
+  peerDevice.announcedDisk = device.now.disk;
 }
 export function sendRole(connection: Connection): void {
   const state = packState({ role: connection.resource.now.role });

@@ -5,7 +5,7 @@ import { UUID_FLAG, UUID_NOT_IN_SYNC } from '../../wire/uuids110';
 import { MAX_NODES } from '../node-mask';
 import { type Device, type PeerDevice } from '../objects';
 import { sameUuid } from '../state/data-trust';
-import { isOrBecomesSyncSource, isSyncTarget } from '../state/derived';
+import { isOrBecomesSyncSource } from '../state/derived';
 import { logLine } from '../state/object-log';
 import {
   markDirty,
@@ -15,7 +15,7 @@ import {
   slotOf,
   superblockOf,
 } from './generation';
-import { resolvedCurrentUuid } from './own-uuids';
+import { resolvedCurrent } from './own-uuids';
 import { type PeerUuids } from './peer-uuids';
 import { logOwnUuids } from './uuid-log';
 
@@ -23,16 +23,16 @@ import { logOwnUuids } from './uuid-log';
 export function detectFinishedResyncs(peerDevice: PeerDevice): boolean {
   const { device, uuids } = peerDevice;
   if (uuids === undefined || device.backing === undefined) return false;
-  const peerIsTarget = (uuids.flags & UUID_FLAG.SYNC_TARGET) !== 0n;
-  const weAreTarget = device.peerDevices.some((peer) => peer !== peerDevice && isSyncTarget(peer.now.repl));
-  const equal =
-    !peerIsTarget && !weAreTarget && sameUuid(resolvedCurrentUuid(device, peerDevice), uuids.currentUuid);
+  const own = resolvedCurrent(device, peerDevice);
+  const equal = !isAnnouncedTarget(uuids) && !own.syncTarget && sameUuid(own.uuid, uuids.currentUuid);
   // What was found before concerned another handshake, or an attempt at this one that was aborted.
   peerDevice.rsSourceMissedEnd = false;
   peerDevice.rsPeerMissedEnd = false;
   if (peerDevice.now.repl === ReplicationState.Off && equal) return detectMissedEnds(peerDevice, uuids);
   return detectEnds(peerDevice, uuids, equal);
 }
+
+const isAnnouncedTarget = ({ flags }: PeerUuids): boolean => (flags & UUID_FLAG.SYNC_TARGET) !== 0n;
 
 /** In the handshake: one side still thinks of a resync that the other saw end. */
 function detectMissedEnds(peerDevice: PeerDevice, uuids: PeerUuids): boolean {
@@ -66,6 +66,7 @@ function detectMissedEnds(peerDevice: PeerDevice, uuids: PeerUuids): boolean {
 
 function detectEnds(peerDevice: PeerDevice, uuids: PeerUuids, equal: boolean): boolean {
   const { device } = peerDevice;
+  const peerIsTarget = isAnnouncedTarget(uuids);
   const superblock = superblockOf(device);
   let changed = false;
   for (let node = 0; node < MAX_NODES; node++) {
@@ -81,6 +82,9 @@ function detectEnds(peerDevice: PeerDevice, uuids: PeerUuids, equal: boolean): b
     if (equal) {
       clearGeneration(peerDevice, node);
       changed = true;
+    } else if (node === peerDevice.peerNodeId && peerIsTarget) {
+      // It names the generation that it is to reach: what it lacked before it may lack still.
+      continue;
     } else if (copyFromNewerSlot(peerDevice, uuids, node)) {
       changed = true;
     }

@@ -1,14 +1,24 @@
 /** What we say of ourselves when generations are compared (engine.md 5.4). */
-import { DiskState } from '../../control/contract/states';
+import { DiskState, ReplicationState } from '../../control/contract/states';
 import { type Device, type PeerDevice } from '../objects';
-import { isSyncTarget } from '../state/derived';
 
-/** Our current UUID, or that of the third node we are being synced from: what we will be. */
-export function resolvedCurrentUuid(device: Device, towards: PeerDevice): bigint {
+/**
+ * Our current UUID, or that of the third node we are being synced from: what we will be. A source that waits for its turn may never
+ * get it.
+ */
+export function resolvedCurrent(
+  device: Device,
+  towards: PeerDevice,
+): { readonly uuid: bigint; readonly syncTarget: boolean } {
   const own = device.backing?.superblock.currentUuid ?? device.exposedUuid;
-  const source = device.peerDevices.find((peer) => peer !== towards && isSyncTarget(peer.now.repl));
-  return source?.uuids?.currentUuid ?? own;
+  const source = device.peerDevices.find(
+    (peer) => peer !== towards && peer.now.repl === ReplicationState.SyncTarget,
+  );
+  if (source?.uuids === undefined) return { uuid: own, syncTarget: false };
+  return { uuid: source.uuids.currentUuid, syncTarget: true };
 }
+export const resolvedCurrentUuid = (device: Device, towards: PeerDevice): bigint =>
+  resolvedCurrent(device, towards).uuid;
 
 /** Something was changed since the peer was last told (engine.md 2.7 step 4a). */
 export function announcedUuidsChanged(peerDevice: PeerDevice): boolean {

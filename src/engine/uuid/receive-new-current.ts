@@ -30,6 +30,7 @@ export function receiveNewCurrent(peerDevice: PeerDevice, uuid: bigint, weak: No
   }
   // We do not get its writes: under its name nobody would see that they are missing here.
   if (device.now.disk < DiskState.UpToDate && hasNode(weak, device.resource.nodeId)) return;
+  if (isLeftBehind(peerDevice, weak)) return outdate(device);
   const superblock = superblockOf(device);
   const previous = superblock.currentUuid;
   const got =
@@ -46,6 +47,17 @@ export function receiveNewCurrent(peerDevice: PeerDevice, uuid: bigint, weak: No
   pushHistory(device, previous);
   announce(peerDevice, got);
 }
+
+/**
+ * It had not heard yet that we are UpToDate when it went on, and has only marked for us what it wrote since. With a disk it has
+ * bits for that.
+ */
+export const isLeftBehind = ({ device, now }: PeerDevice, weak: NodeMask): boolean =>
+  hasNode(weak, device.resource.nodeId) &&
+  device.now.disk >= DiskState.Outdated &&
+  now.repl === ReplicationState.Established &&
+  now.pdsk === DiskState.UpToDate &&
+  !device.peerDevices.some((other) => other.now.repl > ReplicationState.Established);
 
 function announce(from: PeerDevice, got: NodeMask): void {
   const { device } = from;

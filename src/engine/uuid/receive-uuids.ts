@@ -13,7 +13,7 @@ import { changeState } from '../state/transaction';
 import { detectFinishedResyncs } from './detect-finished-resyncs';
 import { markDirty, setBitmapUuid, setCurrentUuid, superblockOf, UUID_JUST_CREATED } from './generation';
 import { type PeerUuids } from './peer-uuids';
-import { receiveNewCurrent } from './receive-new-current';
+import { isLeftBehind, receiveNewCurrent } from './receive-new-current';
 import { logOwnUuids } from './uuid-log';
 
 /** What the caller does next: compare generations again (engine.md 5.11), or nothing. */
@@ -29,6 +29,7 @@ export function receiveUuids(peerDevice: PeerDevice, received: PeerUuids): After
   const { flags } = received;
   const has = (flag: bigint): boolean => (flags & flag) !== 0n;
   let updated = false;
+  const leftBehind = has(UUID_FLAG.NEW_DATAGEN) && isLeftBehind(peerDevice, received.nodeMask);
   if (device.backing !== undefined && device.now.disk >= DiskState.Negotiating) {
     learnNodes(device, received);
     if (skipsInitialSync(peerDevice, received)) {
@@ -49,7 +50,9 @@ export function receiveUuids(peerDevice: PeerDevice, received: PeerUuids): After
   if (updated) logOwnUuids(peerDevice, 'receiver updated UUIDs to');
   host.notices.peerDeviceChanged(peerDevice);
   if (has(UUID_FLAG.NEW_DATAGEN)) abortResyncFromWeakNodes(device, received.nodeMask);
-  return followUp(peerDevice, flags);
+  if (!leftBehind || peerDevice.now.repl !== ReplicationState.Established) return followUp(peerDevice, flags);
+  host.peerActions.sendUuids(peerDevice, UUID_FLAG.RESYNC);
+  return 'resync-after-unstable';
 }
 
 /**
@@ -151,7 +154,10 @@ function followUp(peerDevice: PeerDevice, flags: bigint): AfterUuids {
   if ((flags & UUID_FLAG.RESYNC) !== 0n) {
     return (flags & UUID_FLAG.DISKLESS_PRIMARY) !== 0n ? 'resync-diskless-primary' : 'resync-after-unstable';
   }
-  if ((flags & UUID_FLAG.GOT_STABLE) === 0n) return 'nothing';
+  if ((flags & UUID_FLAG.GOT_STABLE) === 0n || peerDevice.now.repl !== ReplicationState.Established)
+    return 'nothing';
+  // A disk that is being attached will be compared: to consider a resync is not for one side alone.
+  if (device.now.disk < DiskState.Inconsistent) return 'nothing';
   if (!isStable(committedState(resource), committedDevice(device), 'new')) return 'nothing';
   resource.host.peerActions.sendUuids(peerDevice, UUID_FLAG.RESYNC);
   return 'resync-after-unstable';

@@ -242,12 +242,27 @@ describe('identifiers from a peer', () => {
       Established,
       DiskState.UpToDate,
     );
-    receiveNewCurrent(peerDeviceNamed(resource, 'b'), 0x8710c56415882723n, 0xfffffffffffffffdn);
+    // The recorded mask lacks its receiver, node 1; here that is node 0.
+    receiveNewCurrent(peerDeviceNamed(resource, 'b'), 0x8710c56415882723n, 0xfffffffffffffffen);
     expect(superblockOf(device).currentUuid).toBe(0x8710c56415882722n);
     expect(history(device)).toEqual([0x4d7en]);
     expect(world.log[0]).toBe(
-      'drbd r0/0 drbd0 b: received new current UUID: 8710C56415882723 weak_nodes=FFFFFFFFFFFFFFFD',
+      'drbd r0/0 drbd0 b: received new current UUID: 8710C56415882723 weak_nodes=FFFFFFFFFFFFFFFE',
     );
+  });
+
+  test('a host that the Primary went on without does not take the name of its new generation', () => {
+    const world = new World();
+    const { resource, device } = twoNodes(
+      world,
+      DiskState.UpToDate,
+      0x4d7en,
+      Established,
+      DiskState.UpToDate,
+    );
+    receiveNewCurrent(peerDeviceNamed(resource, 'b'), 0x8710c56415882723n, 0xfffffffffffffffdn);
+    expect(superblockOf(device).currentUuid).toBe(0x4d7en);
+    expect(device.now.disk).toBe(DiskState.Outdated);
   });
 
   test('skip-initial-sync makes both disks UpToDate', () => {
