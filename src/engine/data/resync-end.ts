@@ -92,6 +92,7 @@ function finishAsTarget(run: ResyncRun): void {
   const older = clean && stable ? finishResyncAsTarget(peerDevice) : NO_NODES;
   if (!stable) logLine(peerDevice, 'info', 'Peer was unstable during resync');
   const sameData = clean && stable && newDisk === DiskState.UpToDate ? waitingWithSameData(peerDevice) : [];
+  const waiting = device.peerDevices.filter((other) => other.now.repl === ReplicationState.PausedSyncT);
   changeState(device.resource, { hard: true, verbose: true, tag: 'resync-finished' }, () => {
     peerDevice.next.repl = ReplicationState.Established;
     peerDevice.next.resyncActive = false;
@@ -116,6 +117,9 @@ function finishAsTarget(run: ResyncRun): void {
   });
   for (const other of sameData) device.resource.host.dataActions.clearSlot(device, other.bitmapSlot);
   afterEnd(run, clean);
+  // Their sources see the end of these as well.
+  for (const other of waiting)
+    if (other.now.repl === ReplicationState.Established) syncAgain(other, ReplicationState.WFBitMapT);
 }
 
 /** The source is not in sync with this peer because the peer has gone on from the generation that we have reached. */

@@ -49,6 +49,8 @@ interface View {
   readonly self: ComparedNode;
   readonly peer: ComparedNode;
   readonly ownDisk: DiskState;
+  /** As the peer reads what we announced: one that is negotiating is Consistent to it, at best (engine.md 5.6). */
+  readonly ownDiskAsSeen: DiskState;
   readonly peerDisk: DiskState;
   readonly peerRole: Role;
   readonly attach: boolean;
@@ -149,7 +151,9 @@ function makeView(
   const { superblock } = device.backing ?? {};
   if (superblock === undefined || uuids === undefined) return undefined;
   const node = committedDevice(device);
-  const { disk } = device.now;
+  const disk = peerDevice.initialStateSent ? peerDevice.announcedDisk : device.now.disk;
+  const fromMetadata = diskStateFromMetadata(node, 'old');
+  const negotiating = disk === DiskState.Negotiating;
   const ownFlags = ownUuidFlags(peerDevice, attach);
   return {
     peerDevice,
@@ -167,7 +171,8 @@ function makeView(
       history: uuids.historyUuids,
       flags: uuids.flags,
     },
-    ownDisk: disk === DiskState.Negotiating ? diskStateFromMetadata(node, 'old') : disk,
+    ownDisk: negotiating ? fromMetadata : disk,
+    ownDiskAsSeen: negotiating ? DiskState.Consistent : disk,
     peerDisk,
     peerRole,
     attach,
@@ -406,8 +411,8 @@ function skipWithoutGoodSource(view: View, decision: Decision, strategy: Strateg
   const missed =
     decision.rule === 'sync-source-missed-finish' || decision.rule === 'sync-target-peer-missed-finish';
   if (!missed) return strategy;
-  if (isSource(strategy) && view.ownDisk !== DiskState.UpToDate) {
-    const text = `Resync (rule=${decision.rule}) skipped: sync-source (${diskStateName(view.ownDisk)})`;
+  if (isSource(strategy) && view.ownDiskAsSeen !== DiskState.UpToDate) {
+    const text = `Resync (rule=${decision.rule}) skipped: sync-source (${diskStateName(view.ownDiskAsSeen)})`;
     logLine(peerDevice, 'info', text);
     return NO_SYNC;
   }
