@@ -32,6 +32,23 @@ const foundBugs: readonly (readonly [seed: number, hosts: number, bug: string])[
   [502445, 5, 'the same'],
   [122, 3, 'the same'],
   [502371, 5, 'it did so after the loss of a third'],
+  [500276, 4, 'marks of writes on their way to a host were replaced by those of another, which had got them'],
+  [510123, 3, 'a host asked for a second look at an offer that came while its disk was being attached'],
+  [
+    501486,
+    5,
+    'a resync put off until the end of one that waited for its turn was forgotten by the target alone',
+  ],
+  [511151, 3, 'a target that waited for its turn was taken for what its source is, and lost its marks'],
+  [510363, 5, 'the same'],
+  [
+    510601,
+    3,
+    'an Outdated host of the right generation became UpToDate before it got what was marked for it',
+  ],
+  [513226, 5, 'a host passed on what it held to one that had gone to the next generation meanwhile'],
+  [515230, 3, 'a source that waited for its turn was not told that its target had gone beyond it'],
+  [513797, 4, 'a host took the name of a generation that the Primary had begun without it'],
 ];
 test.each(foundBugs)('seed %i, %i hosts: %s', (seed, hosts) => {
   expect(verdictOn(seed, hosts)).toEqual(['1 passed, 0 failed']);
@@ -43,6 +60,11 @@ const wronglyBlamed: readonly (readonly [seed: number, hosts: number, claim: str
   [500621, 5, 'the same'],
   [501146, 4, 'the same'],
   [502042, 4, 'the same'],
+  [510950, 2, 'what a crashed Primary took back from a host, for it crashed as this resync ended'],
+  [11, 4, 'the same'],
+  [513577, 3, 'what a crashed Primary took back from a host while another Primary worked elsewhere'],
+  [513747, 4, 'what was marked to be brought to a host, and was on its way'],
+  [510521, 5, 'the same'],
   [502111, 5, 'the end, for its operator tried to attach for ever and never connected'],
 ];
 test.each(wronglyBlamed)('seed %i, %i hosts is not blamed for %s', (seed, hosts) => {

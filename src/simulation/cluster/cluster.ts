@@ -1,4 +1,4 @@
-import { ConnectionState, DiskState } from '../../control/contract/states';
+import { ConnectionState, DiskState, ReplicationState } from '../../control/contract/states';
 import { DeviceFlag } from '../../metadata/superblock-flags';
 import { createMetadata, diskSizeFor } from '../metadata-tool';
 import { DiskPositions } from '../model/disk-positions';
@@ -137,7 +137,8 @@ export class Cluster {
    * reconcile (engine.md 4.6, 5.13, 6.4). Until then only the Primary's word counts.
    */
   private callThemselvesInSync(one: ClusterNode, two: ClusterNode): boolean {
-    if (!seeEachOtherInSync(one, two)) return false;
+    if (hasCaughtUp(one, two) || hasCaughtUp(two, one)) return true;
+    if (!seeEachOtherInSync(one, two) || !marksNothing(one, two)) return false;
     if (one.isPrimary || two.isPrimary) return true;
     if (!this.knowsItsPeers(one) || !this.knowsItsPeers(two)) return false;
     return this.aliveNodes.every((node) => !node.isPrimary || (writesTo(node, one) && writesTo(node, two)));
@@ -204,6 +205,21 @@ export class Cluster {
 
 const seeEachOtherInSync = (one: ClusterNode, two: ClusterNode): boolean =>
   one.seesInSync(two) && two.seesInSync(one);
+/**
+ * Both disks are UpToDate and of one generation: still what is marked may differ (engine.md 16.4, the first invariant). One of both
+ * took the data of a crashed Primary, say, and is about to bring them to the other.
+ */
+const marksNothing = (one: ClusterNode, two: ClusterNode): boolean =>
+  one.viewOf(two)?.outOfSyncBits === 0 && two.viewOf(one)?.outOfSyncBits === 0;
+/**
+ * A target has the source's data when it says so (engine.md 4.7), whether the source lives to hear of it or not. A source
+ * is one only when its target has answered with its own bitmap, so that this resync has begun and ended. A Primary that
+ * goes on without both does not change that.
+ */
+const hasCaughtUp = (target: ClusterNode, source: ClusterNode): boolean =>
+  target.seesInSync(source) &&
+  source.diskIsUpToDate &&
+  source.viewOf(target)?.repl === ReplicationState.SyncSource;
 /** With a disk of its own or without one (engine.md 10.3, 10.10). */
 const writesTo = (primary: ClusterNode, node: ClusterNode): boolean =>
   seeEachOtherInSync(primary, node) ||
