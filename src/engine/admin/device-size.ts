@@ -24,17 +24,22 @@ export function misses(device: Device, { superblock }: BackingDevice, reached: N
   return superblock.peers.some(({ flags }, nodeId) => {
     if (nodeId === superblock.nodeId || hasNode(reached, nodeId)) return false;
     const peer = device.peerDevices.find((candidate) => candidate.peerNodeId === nodeId);
-    if (peer !== undefined && (tellsItsSize(peer) || !wantsBitmap(peer))) return false;
+    if (peer !== undefined && !wantsBitmap(peer)) return false;
+    // Who has no disk at the moment may get it back; unless it has ever told its size, that is not known.
+    if (peer !== undefined && tellsItsSize(peer) && peer.sizes.maxSize > 0) return false;
     return (flags & PeerFlag.DEVICE_SEEN) !== 0;
   });
 }
 
-/** What the device can be now: own disk, disks of peers that are there, the last agreed size, the configured size. */
-export function determineSize(device: Device, assumePeerHasSpace = false): number {
+/**
+ * What the device can be now: own disk, disks of peers that are there, the last agreed size, the configured size.
+ * `agreedElsewhere`: the size of a peer with a disk, who may have agreed on it with nodes that are not here.
+ */
+export function determineSize(device: Device, assumePeerHasSpace = false, agreedElsewhere = 0): number {
   const { backing } = device;
   if (backing === undefined) return device.size;
   const user = device.diskOptions?.size ?? 0;
-  const effectiveSize = backing.sizeToPersist ?? backing.superblock.effectiveSize;
+  const effectiveSize = Math.max(backing.sizeToPersist ?? backing.superblock.effectiveSize, agreedElsewhere);
   const there = device.peerDevices.filter((peer) => wantsBitmap(peer) && tellsItsSize(peer));
   const possible = smallest([backing.maxSectors, ...there.map((peer) => peer.sizes.maxSize)]);
   const free = assumePeerHasSpace || !misses(device, backing, NO_NODES);

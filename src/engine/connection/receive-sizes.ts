@@ -61,7 +61,7 @@ function adoptUserSize({ device, sizes, inHandshake }: PeerDevice): void {
 
 function adoptWithDisk(peerDevice: PeerDevice): HandlerResult {
   const { device, sizes, now } = peerDevice;
-  const size = determineSize(device);
+  const size = determineSize(device, false, sizes.dSize > 0 ? sizes.cSize : 0);
   const consistent = device.now.disk >= DiskState.Outdated;
   const joining = now.repl < ReplicationState.Established || now.pdsk === DiskState.Diskless;
   if (device.size > 0 && size < device.size && consistent && joining) {
@@ -76,8 +76,24 @@ function adoptWithDisk(peerDevice: PeerDevice): HandlerResult {
   }
   const known = device.size;
   if (size !== device.size) resize(device, size);
-  if (peerDevice.inHandshake && sizes.dSize > 0) expectNewStorage(peerDevice, Math.min(known, sizes.cSize));
+  if (peerDevice.inHandshake) {
+    if (sizes.dSize > 0) expectNewStorage(peerDevice, Math.min(known, sizes.cSize));
+  } else if (known > 0 && size > known) {
+    device.resource.host.dataActions.persistSize(device);
+    device.resource.host.dataActions.syncNewStorage(peerDevice);
+  }
+  if (known > 0 && size > known) tellOthers(peerDevice);
   return 'ok';
+}
+/** Peers that were here before learn of the new storage before anything is written there, and get what it holds. */
+function tellOthers(peerDevice: PeerDevice): void {
+  const { device } = peerDevice;
+  const { peerActions, dataActions } = device.resource.host;
+  for (const other of device.peerDevices) {
+    if (other === peerDevice || other.now.repl < ReplicationState.Established) continue;
+    peerActions.sendSizes(other, 0);
+    if (other.now.repl === ReplicationState.Established) dataActions.syncNewStorage(other);
+  }
 }
 /** Both had agreed on the first `known` sectors. What is beyond counts as different, on both sides. */
 function expectNewStorage(peerDevice: PeerDevice, known: number): void {

@@ -27,6 +27,7 @@ import {
 import { EstablishStreams, type EstablishedStreams } from './establish-streams';
 import { IncomingStreams } from './incoming-streams';
 import { controlActivity, releasePingWaiters, startKeepAlive } from './keep-alive';
+import { lookAtDisks } from './look-at-disks';
 import {
   type ConnectionHandler,
   type HandlerResult,
@@ -108,7 +109,7 @@ export class Receiver {
       connection,
       this.incoming,
       {
-        onEstablished: (streams) => this.onEstablished(connection, streams),
+        onEstablished: (streams) => this.lookAtDisksFirst(connection, streams),
         onCannotEstablish: (reason) => {
           logLine(connection, 'error', `Failed to initiate connection: ${reason}`);
           this.giveUp(connection);
@@ -219,9 +220,21 @@ export class Receiver {
 
   // --- streams are up
 
+  private lookAtDisksFirst(connection: Connection, streams: EstablishedStreams): void {
+    const { link } = connection;
+    const { attempt } = link;
+    link.establishing = undefined;
+    lookAtDisks(connection, () => {
+      if (link.attempt === attempt && link.phase === 'establishing') {
+        this.onEstablished(connection, streams);
+        return;
+      }
+      streams.data.destroy();
+      streams.control.destroy();
+    });
+  }
   private onEstablished(connection: Connection, streams: EstablishedStreams): void {
     const { link } = connection;
-    link.establishing = undefined;
     link.phase = 'features';
     streams.path.established = true;
     this.events.onPathChanged(connection, streams.path);

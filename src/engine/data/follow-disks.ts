@@ -55,6 +55,8 @@ export function followDisks(
 /** A disk that does not tell its size keeps the one it had. */
 function refresh(backing: BackingDevice, done: () => void): void {
   const { dataDisk, metaDisk } = backing;
+  // While this look waited for another one the disk may have been given up.
+  if (backing.closed) return done();
   backing.hold();
   const batch = new DiskBatch(() => {
     backing.release();
@@ -71,7 +73,7 @@ function follow(
   done: (followed: DisksFollowed) => void,
 ): void {
   const { superblock, layout, metaIndex, activityLog } = backing;
-  if (backing.aborted) return done({ kind: 'unchanged' });
+  if (backing.aborted || backing.closed) return done({ kind: 'unchanged' });
   const wanted = geometry ?? { alStripes: superblock.alStripes, alStripeSize4k: superblock.alStripeSize4k };
   const next = layoutNow(backing, wanted);
   if (sameLayout(layout, next)) return done({ kind: 'unchanged' });

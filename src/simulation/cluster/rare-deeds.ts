@@ -112,6 +112,13 @@ export class RareDeeds {
     node.run('resize', [resizeRequest], () => undefined);
     return 'resize';
   }
+  /** One disk is extended, whatever its host does at the moment; the operator leaves it to the next who looks. */
+  growOne(): string | undefined {
+    const node = this.random.pick(this.cluster.nodes);
+    if (node.isDiskless) return undefined;
+    node.growDisk(this.random.between(1, 64) * 4096);
+    return 'one disk grows';
+  }
   verify(): string | undefined {
     const node = this.anyIdle();
     if (node === undefined) return undefined;

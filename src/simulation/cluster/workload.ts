@@ -49,7 +49,7 @@ export class Workload {
       [1, () => this.down()],
     ];
     if (mix !== 'basic') this.deeds.push(...this.rareDeeds());
-    if (mix === 'grow') this.deeds.push([2, () => this.rare().grow()]);
+    if (mix === 'grow') this.deeds.push([2, () => this.rare().grow()], [1, () => this.rare().growOne()]);
     if (mix === 'wide' || mix === 'quorum' || mix === 'grow') this.deeds.push(...this.widerDeeds());
     if (mix === 'quorum') this.deeds.push(...this.quorumDeeds());
     this.totalWeight = this.deeds.reduce((sum, [weight]) => sum + weight, 0);

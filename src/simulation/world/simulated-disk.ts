@@ -93,7 +93,12 @@ export class SimulatedDisk implements Disk {
     this.start('zero-out', offset, length, undefined, false, waiter);
   }
   refreshSize(waiter: DiskWaiter): void {
-    this.start('refresh-size', 0, 0, undefined, false, waiter);
+    if (!this.life.alive) return;
+    if (this.closed) throw new Error(`${this.path}: size asked for after it was closed`);
+    // The kernel knows it: the disk is not asked.
+    const look = new DiskOperation(this.life, this, 'refresh-size', 0, 0, undefined, false, waiter);
+    this.inFlight.add(look);
+    this.world.events.push(look, this.world.now());
   }
   close(waiter: DiskWaiter): void {
     if (this.inFlight.size > 0) throw new Error(`${this.path} closed with operations in flight`);
