@@ -226,9 +226,12 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
     const self = device.resource.nodeId;
     const { bitmap, superblock } = backing;
     let taken = 0;
-    for (let nodeId = 0; nodeId < superblock.peers.length; nodeId++) {
+    // Each slot belongs to one node at most.
+    let left = bitmap.slots;
+    for (let nodeId = 0; left > 0 && nodeId < superblock.peers.length; nodeId++) {
       const slot = superblock.peers[nodeId]?.bitmapIndex ?? -1;
       if (slot < 0) continue;
+      left--;
       taken |= 1 << slot;
       if (nodeId === connection.peerNodeId || nodeId === self) continue;
       if ((mask & (1 << nodeId)) === 0) {
