@@ -14,6 +14,11 @@ const LARGE = 16 * 1024;
 const URGENT = 256;
 /** So much at once is a stream of data: to wait for more without sleeping would take time from those who process it. */
 const BULK = 128 * 1024;
+/**
+ * So much leaves at once, although more may follow in this round: the peer begins with the first eight writes of 4 KiB
+ * while the next ones are taken.
+ */
+const EAGER = 32 * 1024;
 /** `onDrained` comes when the queue has shrunk to this many bytes. */
 const LOW_MARK = 64 * 1024;
 const SPARE_PIECES = 32;
@@ -123,9 +128,9 @@ export class TcpStream implements ByteStream, RoundEnd {
 
   write(bytes: Uint8Array): void {
     if (this.closed || this.ending || bytes.length === 0) return;
+    this.ask(bytes.length);
     if (bytes.length >= LARGE) this.push(new Uint8Array(bytes));
     else this.append(bytes);
-    this.ask(bytes.length);
   }
   writeShared(bytes: Uint8Array): void {
     if (bytes.length < LARGE) this.write(bytes);
@@ -157,6 +162,8 @@ export class TcpStream implements ByteStream, RoundEnd {
     }
     put(bytes, this.tail, this.tailUsed);
     this.tailUsed += bytes.length;
+    // What the socket does not take waits for the end of the round: it is full.
+    if (this.tailUsed >= EAGER && this.pieces.length === 0 && !this.writeTail()) this.closeTail();
   }
   private closeTail(): void {
     if (this.tail === undefined) return;

@@ -13,6 +13,9 @@ const files = fs;
 
 /** Requests read in one go before others get their turn. */
 const BURST = 16;
+/** Bursts as long as expected before one request more is looked for: at first, and at most. */
+const SHORTEST_WAIT = 2;
+const LONGEST_WAIT = 64;
 
 export interface RequestReader {
   /** Takes one request, `length` bytes at `from`. Who needs them longer adds a user to the slab, until `release`. */
@@ -44,6 +47,36 @@ function pipeBinding(): PipeBinding | undefined {
 }
 export const canReadInEventLoop = (): boolean => pipeBinding() !== undefined;
 
+/**
+ * How many requests to expect. To find none costs five times as much as to read one, so what is there behind as many
+ * as last time is mostly left to the event loop, which finds it soon.
+ */
+export class BurstLength {
+  expected = 1;
+  private wait = SHORTEST_WAIT;
+  private inARow = 0;
+  private grew = false;
+
+  /** `length` requests were read; `empty`: the next read found nothing. */
+  was(length: number, empty: boolean): void {
+    if (empty) {
+      // Looked for one more in vain.
+      this.wait = length === this.expected - 1 ? Math.min(this.wait * 2, LONGEST_WAIT) : SHORTEST_WAIT;
+      this.expected = Math.max(1, length);
+      this.inARow = 0;
+      this.grew = false;
+    } else if (length >= this.expected) {
+      // The first one after it grew: there was more.
+      if (this.inARow === 0 && this.grew) this.wait = SHORTEST_WAIT;
+      this.grew = false;
+      if (++this.inARow < this.wait || this.expected === BURST) return;
+      this.expected++;
+      this.inARow = 0;
+      this.grew = true;
+    }
+  }
+}
+
 export class FuseChannel {
   private readonly socket: net.Socket;
   /** Requests lie one behind the other: none is copied, and a slab lasts for hundreds of small ones. */
@@ -53,6 +86,7 @@ export class FuseChannel {
   private arrived = 0;
   /** Of the requests of one burst. */
   private readonly lengths: number[] = [];
+  private readonly burst = new BurstLength();
   private over = false;
 
   /** Takes over the descriptor. */
@@ -110,17 +144,25 @@ export class FuseChannel {
     }
   };
   private readMore(): void {
-    const { slab, lengths } = this;
+    const { slab, lengths, burst } = this;
+    let empty = false;
     const limit = Error.stackTraceLimit;
     // EAGAIN is no surprise: an exception without a trace is cheap.
     Error.stackTraceLimit = 0;
-    while (lengths.length < BURST && !this.over && slab.bytes.length - this.at >= REQUEST_BUFFER) {
+    while (
+      lengths.length < burst.expected &&
+      !empty &&
+      !this.over &&
+      slab.bytes.length - this.at >= REQUEST_BUFFER
+    ) {
       const length = this.readNow();
-      if (length === 0) break;
+      empty = length === 0;
+      if (empty) break;
       lengths.push(length);
       this.at += length;
     }
     Error.stackTraceLimit = limit;
+    burst.was(lengths.length, empty);
   }
   /** 0 if nothing is there. */
   private readNow(): number {
