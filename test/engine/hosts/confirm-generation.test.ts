@@ -1,5 +1,5 @@
 /** A diskless Primary answers writes of a new generation when a quorate partition holds them (engine.md 4.5). */
-import { type Packet } from '../../../src/wire/packets';
+import { packetSpec } from '../../../src/wire/packet-table';
 import { World } from '../../../src/simulation/world/world';
 import { TestHost } from './two-hosts';
 
@@ -35,14 +35,16 @@ function withClient(seed: number, resource: object): { world: World; a: TestHost
 function holdBarrierAcks(a: TestHost): () => void {
   const link = a.engine.resources.get('r0')?.connectionTo(2)?.link;
   if (link === undefined) throw new Error('no link');
-  const send = link.sendControl.bind(link);
-  const held: Packet[] = [];
-  link.sendControl = (packet) => {
-    if (packet.type === 'P_BARRIER_ACK') held.push(packet);
+  const send = link.sendControlBytes.bind(link);
+  const held: Uint8Array[] = [];
+  link.sendControlBytes = (packet) => {
+    const command = new DataView(packet.buffer, packet.byteOffset).getUint16(6);
+    // They lie in memory that is used again.
+    if (command === packetSpec('P_BARRIER_ACK').number) held.push(packet.slice());
     else send(packet);
   };
   return () => {
-    link.sendControl = send;
+    link.sendControlBytes = send;
     for (const packet of held) send(packet);
   };
 }
