@@ -3,6 +3,7 @@ import { ErrorCode } from '../../control/contract/codes';
 import { PeerFlag } from '../../metadata/superblock-flags';
 import { type AttachFailure } from '../data/open-backing';
 import { type Device, type PeerDevice, wantsBitmap } from '../objects';
+import { countFromDayZero, unusedBitmapIndex } from '../uuid/day-zero';
 
 /** Every configured peer that wants a bitmap gets a slot, kept or new; or only `one` of them. */
 export function allocateBitmapSlots(device: Device, one?: PeerDevice): AttachFailure | undefined {
@@ -30,16 +31,12 @@ export function allocateBitmapSlots(device: Device, one?: PeerDevice): AttachFai
     const slot = superblock.peers[peer.peerNodeId];
     if (slot === undefined) continue;
     if (slot.bitmapIndex < 0) {
-      slot.bitmapIndex = lowestFree(used, superblock.bmMaxPeers);
-      used.add(slot.bitmapIndex);
+      slot.bitmapIndex = unusedBitmapIndex(superblock);
+      countFromDayZero(device, slot);
       backing.markDirty();
     }
     slot.flags |= PeerFlag.HAVE_BITMAP | PeerFlag.NODE_EXISTS;
     peer.bitmapSlot = slot.bitmapIndex;
   }
   return undefined;
-}
-function lowestFree(used: ReadonlySet<number>, count: number): number {
-  for (let index = 0; index < count; index++) if (!used.has(index)) return index;
-  return -1;
 }

@@ -18,6 +18,7 @@ import { afterDeferred, changeState } from '../state/transaction';
 import { changeClusterWide } from '../twopc/coordinator';
 import { changeWord } from '../twopc/change-words';
 import { type Answer, findPeerDevice, OK, refuse } from './answer';
+import { freeSlot } from '../uuid/day-zero';
 import { allocateBitmapSlots } from './bitmap-slots';
 import { startResync } from './minor-requests';
 
@@ -44,7 +45,7 @@ function changeBitmap(peerDevice: PeerDevice, options: PeerDeviceOptions): Refus
     if (now.pdsk !== DiskState.Diskless && now.pdsk !== DiskState.DUnknown) return invalid(BOTH_HAVE_DISKS);
     peerDevice.bitmapSlot = -1;
     if (slot === undefined || slot.bitmapIndex < 0) return undefined;
-    slot.bitmapIndex = -1;
+    freeSlot(device, slot);
     slot.flags = (slot.flags & ~PeerFlag.HAVE_BITMAP) >>> 0;
   } else {
     const before = peerDevice.options;

@@ -18,6 +18,7 @@ import { type Connection, type Resource } from '../objects';
 import { type NetOptions } from '../options';
 import { afterDeferred, changeState } from '../state/transaction';
 import { type Answer, findConnection, findResource, OK, refuse } from './answer';
+import { freeSlot } from '../uuid/day-zero';
 import { allocateBitmapSlots } from './bitmap-slots';
 import { createConnection, createPath, destroyConnection, destroyPath } from './object-tree';
 import { disconnect } from './disconnect';
@@ -230,11 +231,9 @@ export function forgetPeer(host: Host, request: ForgetPeer, answer: Answer): voi
   for (const device of resource.devices) {
     const slot = device.backing?.superblock.peers[request.peerNodeId];
     if (slot === undefined || slot.bitmapIndex < 0) return answer(refuse(ErrorCode.InvalidPeerNodeId));
-    host.dataActions.setSlot(device, slot.bitmapIndex);
-    slot.bitmapIndex = -1;
-    slot.bitmapUuid = 0n;
-    slot.bitmapDagtag = 0n;
+    freeSlot(device, slot);
     slot.flags = 0;
+    host.dataActions.writeBitmap(device);
     host.dataActions.markMetadataDirty(device);
     host.dataActions.syncMetadata(device);
   }

@@ -5,6 +5,7 @@ import { type PeerDevice } from '../objects';
 import { sameUuid } from '../state/data-trust';
 import { isSync } from '../state/derived';
 import { logLine } from '../state/object-log';
+import { unusedBitmapIndex } from '../uuid/day-zero';
 import { setBitmapUuid } from '../uuid/generation';
 import { type Strategy } from './strategy';
 
@@ -25,8 +26,10 @@ export function prepareBitmap(
       setBitmap(peerDevice, strategy.kind, current);
       break;
     case 'copy-other-bitmap': {
-      const slot = device.backing?.slotOf(strategy.node) ?? -1;
-      if (slot >= 0 && dataActions.isPartialSlot(device, slot)) {
+      const own = device.backing?.slotOf(strategy.node) ?? -1;
+      // Nodes without a slot of their own count from day 0, as all slots that nobody has.
+      const slot = own < 0 && device.backing ? unusedBitmapIndex(device.backing.superblock) : own;
+      if (own >= 0 && dataActions.isPartialSlot(device, slot)) {
         const text = `Setting all bitmap bits, some were cleared for node_id=${strategy.node}`;
         logLine(peerDevice, 'info', text);
         dataActions.setSlot(device, bitmapSlot);
