@@ -14,15 +14,12 @@ interface Ordered {
 /** The exit status of a call that did nothing means nothing. */
 const NOTHING_DONE = 20;
 
-async function unlessSkipped(work: Promise<number>, order: CallOrder | undefined): Promise<number> {
-  if (order === undefined) return work;
-  try {
-    return await work;
-  } catch (error) {
+function unlessSkipped(work: Promise<number>, order: CallOrder): Promise<number> {
+  return work.catch((error: unknown) => {
     if (!(error instanceof RequestSkipped)) throw error;
     order.onSkipped();
     return NOTHING_DONE;
-  }
+  });
 }
 
 export function runDrbdsetup(words: readonly string[], io: DrbdsetupIo & Ordered): Promise<number> {

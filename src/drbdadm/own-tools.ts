@@ -53,13 +53,13 @@ export function ownTool(
   const calledByPath = self === undefined || !isOwn(self, ownDirectory);
   if (found !== undefined && !isOwn(found, ownDirectory) && !calledByPath) return undefined;
   return tool === 'drbdsetup'
-    ? async (words, io) =>
+    ? (words, io) =>
         inProcessTools().runDrbdsetup(words, {
           ...io,
           stdout: (text) => io.stdout(toBytes(text)),
           stderr: (text) => io.stderr(toBytes(text)),
         })
-    : async (words, io) => inProcessTools().runDrbdmeta(words, io);
+    : (words, io) => inProcessTools().runDrbdmeta(words, io);
 }
 
 /** Looks for each tool once: nothing is installed while a command runs. */

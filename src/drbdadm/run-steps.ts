@@ -69,8 +69,8 @@ export class StepRunner {
     return result;
   }
 
-  private async code(call: BackEndCall, order?: CallOrder): Promise<number> {
-    return (await this.perform(call, order)).code;
+  private async code(call: BackEndCall): Promise<number> {
+    return (await this.perform(call)).code;
   }
 
   private async sequence(calls: readonly BackEndCall[]): Promise<number> {
@@ -191,8 +191,11 @@ export class StepRunner {
   }
 
   /** Does steps in order until one has a result other than 0; with `order` only calls, which run ahead. */
-  async steps(steps: readonly Step[], order?: CallOrder): Promise<number> {
-    if (order !== undefined) return this.callsAhead(steps, order);
+  steps(steps: readonly Step[], order?: CallOrder): Promise<number> {
+    return order === undefined ? this.stepsInOrder(steps) : this.callsAhead(steps, order);
+  }
+
+  private async stepsInOrder(steps: readonly Step[]): Promise<number> {
     for (const step of steps) {
       const code = await this.step(step);
       if (code !== 0) return code;
@@ -205,7 +208,7 @@ export class StepRunner {
     const early: CallOrder = { ...order, onSent: () => undefined };
     for (const [index, step] of steps.entries()) {
       if (step.kind !== 'call') throw new TypeError(`a step cannot run ahead: ${step.kind}`);
-      const code = await this.code(step.call, index === steps.length - 1 ? order : early);
+      const { code } = await this.perform(step.call, index === steps.length - 1 ? order : early);
       if (code !== 0) return code;
     }
     return 0;

@@ -67,11 +67,8 @@ function loadCommand(definition: CommandDefinition): Command | Promise<Command> 
   return special.get(definition.name)?.() ?? configure;
 }
 
-async function execute(
-  definition: CommandDefinition,
-  words: readonly string[],
-  io: DrbdsetupIo,
-): Promise<number> {
+/** Begins the command; what is wrong with its words is thrown. */
+function execute(definition: CommandDefinition, words: readonly string[], io: DrbdsetupIo): Promise<number> {
   const columns = io.terminalColumns ?? DEFAULT_COLUMNS;
   const usage = (): string => usageText(io.programName, columns);
   const help = (command = definition): string => commandHelp(command, io.programName, columns);
@@ -94,14 +91,14 @@ async function execute(
     usage,
     help: () => help(),
   };
-  const loaded = byAddress ? (await import('./compat84')).runAddressForm : loadCommand(definition);
-  const command = typeof loaded === 'function' ? loaded : await loaded;
-  try {
-    return await command(invocation);
-  } catch (error) {
+  const command = byAddress
+    ? import('./compat84').then(({ runAddressForm }) => runAddressForm)
+    : loadCommand(definition);
+  const work = typeof command === 'function' ? command(invocation) : command.then((late) => late(invocation));
+  return work.catch((error: unknown) => {
     if (!(error instanceof ControlError)) throw error;
     throw new CommandExit(20, `${context.objectName}: ${error.message}\n`);
-  }
+  });
 }
 
 /** Texts as byte strings, which is how the tools of this project hand output to each other. */
