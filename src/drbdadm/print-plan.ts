@@ -12,13 +12,21 @@ export interface PrintSettings {
 }
 
 export class PlanPrinter {
+  private readonly toolTexts = new Map<Tool, string>();
+
   constructor(private readonly settings: PrintSettings) {}
+
+  private toolText(tool: Tool): string {
+    let text = this.toolTexts.get(tool);
+    if (text === undefined) this.toolTexts.set(tool, (text = escapeWord(this.settings.toolName(tool))));
+    return text;
+  }
 
   /** One line, words escaped and separated by blanks; with `-n` an assignment in front. */
   call(call: BackEndCall): void {
     const { shellVariable, output } = this.settings;
     const text = shellVariable === undefined ? '' : `${shellVariable}=${escapeWord(call.resource)}\n`;
-    output.stdout(`${text}${escapeWord(this.settings.toolName(call.tool))}${escapeWords(call.words)}\n`);
+    output.stdout(`${text}${this.toolText(call.tool)}${escapeWords(call.words)}\n`);
   }
 
   private complain(lines: readonly string[]): void {
