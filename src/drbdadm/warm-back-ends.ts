@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { controlSocketPath } from '../control/channel/run-directory';
 import { ErrorCode } from '../control/contract/codes';
 import { CONTRACT_VERSION } from '../control/contract/messages';
 import { inProcessTools } from './other-bundles';
@@ -26,7 +27,7 @@ function answerTo(line: string): string {
   return `${JSON.stringify(answer)}\n`;
 }
 
-function serve(directory: string): Promise<net.Server> {
+function serve(socketPath: string): Promise<net.Server> {
   const server = net.createServer((socket) => {
     let text = '';
     socket.on('error', () => socket.destroy());
@@ -40,13 +41,17 @@ function serve(directory: string): Promise<net.Server> {
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(path.join(directory, 'control.sock'), () => resolve(server));
+    server.listen(socketPath, () => resolve(server));
   });
 }
 
-/** `folder` is empty and nobody else's. Nothing of this is left in memory. Throws what the system throws. */
+/**
+ * `folder` is empty and nobody else's. Nothing of this is left in memory. Throws what the system throws, and ControlError if
+ * the path of a socket there is too long.
+ */
 export async function warmBackEnds(folder: string, silence: DrbdadmIo): Promise<void> {
   const directory = path.join(folder, 'run');
+  const socket = controlSocketPath(directory);
   const disk = path.join(folder, 'disk');
   const configuration = path.join(folder, 'drbd.conf');
   fs.mkdirSync(directory, { mode: 0o700 });
@@ -57,7 +62,7 @@ export async function warmBackEnds(folder: string, silence: DrbdadmIo): Promise<
   const io: DrbdadmIo = { ...silence, env: { ...silence.env, UDRBD_RUN_DIR: directory } };
   const creation = ['--force', '0', 'v09', disk, 'internal', 'create-md', '1'];
   await tools.runDrbdmeta(creation, { ...io, programName: 'drbdmeta' });
-  const server = await serve(directory);
+  const server = await serve(socket);
   try {
     for (const command of ['up', 'adjust']) await runDrbdadm(['-c', configuration, command, 'all'], io);
   } finally {

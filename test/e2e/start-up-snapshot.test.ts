@@ -150,6 +150,17 @@ test('back ends out of a snapshot start the daemon and bring up a disk', async (
   }
 });
 
+test('back ends are in the snapshot, not compiled, where a socket cannot have so long a path', async () => {
+  env.XDG_CACHE_HOME = path.join(folder, 'long-'.repeat(20));
+  fs.mkdirSync(env.XDG_CACHE_HOME);
+  expect(run(running)).toMatchObject({ status: 20, plain: true });
+  const made = (end: string): boolean =>
+    fs.existsSync(path.join(env.XDG_CACHE_HOME ?? '', `udrbd/drbdadm-run.${end}`));
+  for (let i = 0; i < 600 && (!made('state') || made('lock')); i++) await pause(50);
+  expect(run(running)).toMatchObject({ status: 20, plain: false });
+  expect(fs.readdirSync(folder).sort()).toEqual(['bin', 'long-'.repeat(20)]);
+});
+
 test('a launcher reached through a symbolic link, and one called by a relative name, find it as well', async () => {
   await withSnapshot();
   const link = path.join(folder, 'my-drbdadm');
