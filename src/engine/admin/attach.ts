@@ -111,10 +111,12 @@ function takeOver(device: Device, backing: BackingDevice, answer: Answer): void 
     return abandon(device, backing, ErrorCode.DataNotCurrent, undefined, answer);
   }
   const { dataActions } = resource.host;
-  dataActions.loadBitmap(device, stored > 0 ? Math.min(stored, size) : size, (error) => {
+  // Meta-data that were made for a device of this size, with a generation of it, have no bits for what is the same.
+  const known = stored > 0 ? stored : device.size;
+  dataActions.loadBitmap(device, known > 0 ? Math.min(known, size) : size, (error) => {
     if (error !== 0 || device.goingDiskless)
       return abandon(device, backing, ErrorCode.MetaIo, undefined, answer);
-    growBitmap(device, backing, stored, size);
+    growBitmap(device, backing, known, size);
     setSize(device, size);
     afterRecovery(device, backing);
     doubtUnsyncedBlocks(device, backing);
@@ -123,9 +125,9 @@ function takeOver(device: Device, backing: BackingDevice, answer: Answer): void 
 }
 
 /** Blocks that are new since the size was last agreed count as different, unless they are known to be zeros (9.1). */
-function growBitmap(device: Device, backing: BackingDevice, stored: number, size: number): void {
+function growBitmap(device: Device, backing: BackingDevice, known: number, size: number): void {
   const { dataActions } = device.resource.host;
-  if (size <= stored) return;
+  if (size <= known) return;
   const { superblock } = backing;
   const thin =
     (device.diskOptions?.rsDiscardGranularity ?? 0) > 0 &&
@@ -136,9 +138,9 @@ function growBitmap(device: Device, backing: BackingDevice, stored: number, size
     superblock.currentUuid !== UUID_JUST_CREATED &&
     ((superblock.flags & DeviceFlag.WAS_UP_TO_DATE) !== 0 || thin);
   if (zeroed) logLine(device, 'info', 'was UpToDate, new region assumed zeroed');
-  if (stored > 0) dataActions.resizeBitmap(device, size, !zeroed);
+  if (known > 0) dataActions.resizeBitmap(device, size, !zeroed);
   else if (!zeroed) dataActions.setAllSlots(device);
-  if (stored === 0) return;
+  if (known === 0) return;
   for (const peerDevice of device.peerDevices) peerDevice.resyncAfterNegotiation = !zeroed;
 }
 

@@ -9,7 +9,7 @@ import { UUID_FLAG } from '../../wire/uuids110';
 import { type PeerDevice } from '../objects';
 import { isSyncTarget } from '../state/derived';
 import { logLine } from '../state/object-log';
-import { changeState } from '../state/transaction';
+import { afterDeferred, changeState } from '../state/transaction';
 import { scheduleTick } from './resync-target';
 import { finishResyncAsSource, noteUnstableSource } from './resync-end';
 import { ResyncRun } from './resync-run';
@@ -74,7 +74,9 @@ function enter(peerDevice: PeerDevice, side: 'source' | 'target'): void {
   if (side === 'source' && done !== DiskState.DUnknown) {
     // The target was through before our helper was (engine.md 5.6 step 3).
     peerDevice.resyncFinishedPdsk = DiskState.DUnknown;
-    finishResyncAsSource(peerDevice, done);
+    afterDeferred(resource, () => {
+      if (peerDevice.now.repl === ReplicationState.SyncSource) finishResyncAsSource(peerDevice, done);
+    });
   }
 }
 
