@@ -1,6 +1,6 @@
 /** Attach a disk (engine.md 9.1): open and check, take over its meta-data, agree with the connected peers. */
 import { ErrorCode, isSuccess, StateCode } from '../../control/contract/codes';
-import { DiskState, diskStateName, Role } from '../../control/contract/states';
+import { ConnectionState, DiskState, diskStateName, Role } from '../../control/contract/states';
 import { type Attach } from '../../control/contract/requests';
 import { type Superblock09 } from '../../metadata/superblock-09';
 import { DeviceFlag, PeerFlag, UUID_JUST_CREATED } from '../../metadata/superblock-flags';
@@ -192,6 +192,7 @@ function adoptMetadata(device: Device, backing: BackingDevice): AttachFailure | 
   device.restoreQuorum =
     onlyMember && (flags & DeviceFlag.HAVE_QUORUM) !== 0 && (flags & DeviceFlag.WAS_UP_TO_DATE) !== 0;
   device.crashedPrimary = (flags & DeviceFlag.CRASHED_PRIMARY) !== 0 && !continuesItsRun(device, backing);
+  if (device.crashedPrimary) forgetFormerConnections(resource);
   device.primaryLostQuorum = (flags & DeviceFlag.PRIMARY_LOST_QUORUM) !== 0;
   device.mayBeOnCurrent = superblock.peers.reduce(
     (nodes, slot, node) =>
@@ -199,6 +200,12 @@ function adoptMetadata(device: Device, backing: BackingDevice): AttachFailure | 
     NO_NODES,
   );
   return undefined;
+}
+
+/** Two that reconnect with one generation are taken for in sync: this disk comes back as from a crash, its node never went down. */
+function forgetFormerConnections({ connections }: Resource): void {
+  for (const connection of connections)
+    if (connection.now.cstate !== ConnectionState.Connected) connection.reconnect = false;
 }
 
 /**
@@ -209,8 +216,9 @@ function continuesItsRun(device: Device, backing: BackingDevice): boolean {
   const { now } = device.resource;
   if ((now.role === Role.Primary && now.suspNoData) || device.newCurrentUuidOwed) return true;
   if (device.exposedUuid === 0n) return false;
-  const held = device.peerDevices.some((peer) => peer.now.pdsk === DiskState.UpToDate);
-  return held || !sameUuid(device.exposedUuid, backing.superblock.currentUuid);
+  if (device.peerDevices.some((peer) => peer.now.pdsk === DiskState.UpToDate)) return true;
+  // Demoted, it works on no generation: whatever it had begun without its disk may have reached nobody.
+  return now.role === Role.Primary && !sameUuid(device.exposedUuid, backing.superblock.currentUuid);
 }
 
 /**

@@ -45,12 +45,16 @@ export function compareUuids(comparison: Comparison): Decision {
   return same(self.current, peer.current) ? compareEqual(comparison) : compareDifferent(comparison);
 }
 
+/** What it had as a crashed Primary is gone when it was to be synced from somebody else since. */
+const hasLastWrites = (node: ComparedNode): boolean =>
+  has(node, UUID_FLAG.CRASHED_PRIMARY) && !has(node, UUID_FLAG.INCONSISTENT);
+
 function compareEqual(comparison: Comparison): Decision {
   const { self, peer, protocol, wireProtocol, resolveConflicts } = comparison;
   if (comparison.sourceMissedEnd) return decide('sync-source-missed-finish', source('use-bitmap'));
   if (comparison.peerMissedEnd) return decide('sync-target-peer-missed-finish', target('use-bitmap'));
   const reconnect = { self: has(self, UUID_FLAG.RECONNECT), peer: has(peer, UUID_FLAG.RECONNECT) };
-  const crashed = { self: has(self, UUID_FLAG.CRASHED_PRIMARY), peer: has(peer, UUID_FLAG.CRASHED_PRIMARY) };
+  const crashed = { self: hasLastWrites(self), peer: hasLastWrites(peer) };
   const lost = {
     self: has(self, UUID_FLAG.PRIMARY_LOST_QUORUM),
     peer: has(peer, UUID_FLAG.PRIMARY_LOST_QUORUM),
