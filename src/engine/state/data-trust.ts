@@ -21,7 +21,8 @@ export function mayReturnToUpToDate(node: DeviceChange, side: Side): boolean {
     const { pdsk } = peer[side];
     const { uuids, primaryWorksOn } = peer.peerDevice;
     const primary = peer.link[side].peerRole === Role.Primary;
-    if (pdsk !== DiskState.Diskless)
+    const leaving = pdsk === DiskState.Detaching || pdsk === DiskState.Failed;
+    if (pdsk !== DiskState.Diskless && !(leaving && primary))
       return primary && pdsk !== DiskState.UpToDate && isOther(node.device, primaryWorksOn);
     if (uuids === undefined) return false;
     return primary ? isOther(node.device, uuids.currentUuid) : isUnknownTo(node.device, uuids.currentUuid);

@@ -88,7 +88,10 @@ export function receiveCurrentUuid(peerDevice: PeerDevice, uuid: bigint, weakNod
   // A disk that is not UpToDate does not hold what came before: it must not take the name of this generation.
   // A Secondary without a disk follows when a disk is there.
   const ownPrimary = device.resource.now.role === Role.Primary;
-  const follows = device.backing === undefined ? ownPrimary : device.now.disk === DiskState.UpToDate;
+  // Nor one that was attached while the Primary, with a disk of its own, was at this generation already.
+  const begins = before === undefined || !sameUuid(before.currentUuid, uuid);
+  const follows =
+    device.backing === undefined ? ownPrimary : device.now.disk === DiskState.UpToDate && begins;
   if (primary && follows && peerDevice.now.repl >= ReplicationState.Established) {
     peerDevice.uuids ??= uuidsOfCurrent(uuid, weakNodes);
     receiveNewCurrent(peerDevice, uuid, weakNodes | nodeBit(peerDevice.peerNodeId));
