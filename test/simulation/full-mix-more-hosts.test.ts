@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { runBundled } from './run-bundled';
 
-/** The full mix with three hosts to five. */
+/** The full mix with two hosts to five. */
 const verdictOn = (seed: number, hosts: number): string[] =>
   runBundled(join(__dirname, '../../src/simulation/main.ts'), [
     '--hosts',
@@ -48,6 +48,18 @@ const foundBugs: readonly (readonly [seed: number, hosts: number, bug: string])[
   ],
   [513226, 5, 'a host passed on what it held to one that had gone to the next generation meanwhile'],
   [515230, 3, 'a source that waited for its turn was not told that its target had gone beyond it'],
+  [
+    520381,
+    2,
+    'an attached disk took the name of a generation that the Primary, without a disk now, had begun before',
+  ],
+  [515031, 2, 'an Inconsistent disk was the source because it had crashed as Primary before'],
+  [
+    511609,
+    2,
+    'a disk that was detached by force as Primary forgot that when it was attached after a demotion',
+  ],
+  [517856, 2, 'such a disk was taken for in sync because its node had been connected before'],
   [513797, 4, 'a host took the name of a generation that the Primary had begun without it'],
 ];
 test.each(foundBugs)('seed %i, %i hosts: %s', (seed, hosts) => {
@@ -65,6 +77,9 @@ const wronglyBlamed: readonly (readonly [seed: number, hosts: number, claim: str
   [513577, 3, 'what a crashed Primary took back from a host while another Primary worked elsewhere'],
   [513747, 4, 'what was marked to be brought to a host, and was on its way'],
   [510521, 5, 'the same'],
+  [520466, 4, 'a write to a host to which marked blocks were yet to be brought'],
+  [513042, 4, 'no rest, for all disks were Outdated and its operator forced none of them'],
+  [517600, 3, 'no rest, for its operator did not demote a Primary while an attach failed'],
   [502111, 5, 'the end, for its operator tried to attach for ever and never connected'],
 ];
 test.each(wronglyBlamed)('seed %i, %i hosts is not blamed for %s', (seed, hosts) => {

@@ -2,7 +2,7 @@ import { ConnectionState, DiskState, ReplicationState } from '../../control/cont
 import { DeviceFlag } from '../../metadata/superblock-flags';
 import { createMetadata, diskSizeFor } from '../metadata-tool';
 import { DiskPositions } from '../model/disk-positions';
-import { WriteHistory, type WriteRecord } from '../model/write-history';
+import { samePosition, WriteHistory, type WriteRecord } from '../model/write-history';
 import { type World } from '../world/world';
 import { ClusterNode } from './cluster-node';
 import { type ClusterSettings } from './cluster-settings';
@@ -66,22 +66,30 @@ export class Cluster {
     this.observe();
     const rival = this.rivals.acknowledged(node.name, record);
     if (rival !== undefined) throw new Violation(`${node.name} and ${rival} are both Primary and both write`);
-    const holders = node.diskIsUpToDate ? [node.name] : [];
+    const holders = node.diskIsUpToDate ? [node] : [];
     this.unflushed.add(node.name);
     const candidates = this.peersOf(node).filter((peer) => node.seesUpToDate(peer));
     const synchronous = this.settings.net.protocol === 'C';
     for (const peer of candidates) {
       // A disk that failed meanwhile refused the write: its node is about to say so.
       const sameLife = peer.diskIsUpToDate && peer.host.lives === livesAtIssue[peer.nodeId];
-      if (sameLife && synchronous) holders.push(peer.name);
+      // What it lacks is marked, and yet to be brought to it: until then it is bound to nothing.
+      const whole = holders.every((holder) => marksNothing(holder, peer) || this.holdTheSame(holder, peer));
+      if (sameLife && synchronous && whole) holders.push(peer);
     }
     if (holders.length === 0 && candidates.length > 0) {
       this.history.end(record);
       for (const peer of synchronous ? [] : candidates) this.positions.overtaken(node.name, peer.name);
       return;
     }
-    const wrong = this.positions.acknowledge(record, holders);
+    const wrong = this.positions.acknowledge(
+      record,
+      holders.map(({ name }) => name),
+    );
     if (wrong !== undefined) throw new Violation(`${node.name}: ${wrong}`);
+  }
+  private holdTheSame(one: ClusterNode, two: ClusterNode): boolean {
+    return samePosition(this.positions.current(one.name), this.positions.current(two.name));
   }
   /** The tools that ran before an attach have flushed the disk. */
   nodeStarts(node: ClusterNode): void {
@@ -210,7 +218,7 @@ const seeEachOtherInSync = (one: ClusterNode, two: ClusterNode): boolean =>
  * took the data of a crashed Primary, say, and is about to bring them to the other.
  */
 const marksNothing = (one: ClusterNode, two: ClusterNode): boolean =>
-  one.viewOf(two)?.outOfSyncBits === 0 && two.viewOf(one)?.outOfSyncBits === 0;
+  (one.viewOf(two)?.outOfSyncBits ?? 0) === 0 && (two.viewOf(one)?.outOfSyncBits ?? 0) === 0;
 /**
  * A target has the source's data when it says so (engine.md 4.7), whether the source lives to hear of it or not. A source
  * is one only when its target has answered with its own bitmap, so that this resync has begun and ended. A Primary that

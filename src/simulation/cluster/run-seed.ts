@@ -144,8 +144,12 @@ function comeToRest(cluster: Cluster): void {
   }
   cluster.world.run(100);
   for (const node of cluster.nodes) if (!node.alive) node.start();
+  let demoting = false;
   const atPeace = (): boolean => {
-    for (const node of cluster.aliveNodes) mend(cluster, node);
+    for (const node of cluster.aliveNodes) {
+      if (demoting && node.isPrimary) demote(cluster, node);
+      else mend(cluster, node);
+    }
     // A `down` that was under way when the last fault had ended stops its host in the end.
     for (const node of cluster.nodes) if (!node.alive) node.start();
     return (
@@ -154,7 +158,8 @@ function comeToRest(cluster: Cluster): void {
   };
   // A Primary may be in the way of a resync (engine.md 5.9 step 9): then the operator gives that up.
   if (!cluster.world.runUntil(atPeace, 60_000, 5)) {
-    demoteAll(cluster);
+    cluster.histogram.count('all demoted for the sake of peace');
+    demoting = true;
     cluster.world.runUntil(atPeace, 10_000, 5);
     forceNewest(cluster);
   }
@@ -162,15 +167,16 @@ function comeToRest(cluster: Cluster): void {
   // Barriers, peer acks and lazy writes of meta-data.
   cluster.world.run(20_000);
 }
-function demoteAll(cluster: Cluster): void {
-  cluster.histogram.count('all demoted for the sake of peace');
-  for (const node of cluster.aliveNodes) {
-    if (!node.isPrimary || node.pending > 0) continue;
-    // Requests that a Primary without quorum will never get done are failed by force.
-    if (cluster.settings.quorum && node.application.inFlight > 0) {
-      node.run('secondary', [roleRequest('secondary', true)], () => undefined);
-    } else node.application.close(() => node.run('secondary', [roleRequest('secondary')], () => undefined));
-  }
+/** He has time: an attach that fails again and again may come in between. */
+function demote(cluster: Cluster, node: ClusterNode): void {
+  if (node.pending > 0) return;
+  // Without a disk it waits for the data that it lost last (engine.md 9.1, code 150): with its role these are given up.
+  const hasData = node.diskIsUpToDate || cluster.peersOf(node).some((peer) => node.seesUpToDate(peer));
+  if (!hasData) cluster.positions.diverged = true;
+  // Requests that a Primary without quorum will never get done are failed by force.
+  if (cluster.settings.quorum && node.application.inFlight > 0) {
+    node.run('secondary', [roleRequest('secondary', true)], () => undefined);
+  } else node.application.close(() => node.run('secondary', [roleRequest('secondary')], () => undefined));
 }
 /**
  * Two disks that were lost at the same moment count each other as the better one and are both Outdated. An operator
@@ -184,7 +190,7 @@ function forceNewest(cluster: Cluster): void {
       (node) =>
         cluster.positions.isNewest(node.name) &&
         cluster.peersOf(node).every((peer) => node.knowsGenerationOf(peer)),
-    ) ?? cluster.nodes.find((node) => !node.isDiskless && allSayTheSame(cluster));
+    ) ?? anyOfOneGeneration(cluster);
   if (newest === undefined) return;
   cluster.histogram.count('all disks Outdated: one forced');
   const alone = cluster.peersOf(newest).map(disconnectRequest);
@@ -196,16 +202,19 @@ function forceNewest(cluster: Cluster): void {
     : forced;
   newest.run('force', [...alone, ...unbound], () => undefined);
 }
-/** Every disk is connected to every other, of one generation, and without a bit for it. */
-function allSayTheSame(cluster: Cluster): boolean {
+/**
+ * Every disk is connected to every other and of one generation. What is marked nevertheless he cannot judge: then any disk is as good
+ * as the next, and what the others hold is given up.
+ */
+function anyOfOneGeneration(cluster: Cluster): ClusterNode | undefined {
   const withDisks = cluster.nodes.filter((node) => !node.isDiskless);
-  if (new Set(withDisks.map((node) => node.currentUuid ?? node.name)).size !== 1) return false;
-  return withDisks.every((node) =>
-    withDisks.every((peer) => {
-      const view = node.viewOf(peer);
-      return node === peer || (view?.repl === ReplicationState.Established && view.outOfSyncBits === 0);
-    }),
+  if (new Set(withDisks.map((node) => node.currentUuid ?? node.name)).size !== 1) return undefined;
+  const views = withDisks.flatMap((node) =>
+    withDisks.filter((peer) => peer !== node).map((peer) => node.viewOf(peer)),
   );
+  if (!views.every((view) => view?.repl === ReplicationState.Established)) return undefined;
+  if (views.some((view) => (view?.outOfSyncBits ?? 0) > 0)) cluster.positions.diverged = true;
+  return withDisks[0];
 }
 /**
  * What an operator does who finds his node without a disk or standing alone. He connects first: a Primary may only attach
