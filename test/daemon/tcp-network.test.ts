@@ -77,6 +77,47 @@ describe('a stream', () => {
     expect(one.queuedBytes).toBe(0);
     close();
   });
+  test('small writes keep their order while the socket takes them in parts, or not at all', async () => {
+    const { one, two, close } = await pair();
+    receive(one);
+    const scratch = Buffer.alloc(4136);
+    const expected: Buffer[] = [];
+    const write = (from: number, to: number): void => {
+      for (let i = from; i < to; i++) {
+        // An odd length now and then: what the socket took ends anywhere.
+        const length = i % 7 === 0 ? 41 + (i % 1000) : 4136;
+        scratch.fill(i % 251, 0, length);
+        scratch.writeUInt32BE(i);
+        one.write(scratch.subarray(0, length));
+        expected.push(Buffer.from(scratch.subarray(0, length)));
+      }
+    };
+    // Nobody reads yet: first it fits, then the socket is full.
+    for (let turn = 0; turn < 60; turn++) {
+      write(turn * 40, turn * 40 + 40);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(one.queuedBytes).toBeGreaterThan(0);
+    const chunks: Buffer[] = [];
+    let arrived = 0;
+    two.setReceiver({
+      onBytes: (bytes) => {
+        chunks.push(Buffer.from(bytes));
+        arrived += bytes.length;
+      },
+      onClosed: () => undefined,
+      onDrained: () => undefined,
+    });
+    for (let turn = 60; turn < 100; turn++) {
+      write(turn * 40, turn * 40 + 40);
+      await new Promise((resolve) => setTimeout(resolve, turn % 3));
+    }
+    const all = Buffer.concat(expected);
+    for (let i = 0; i < 1000 && arrived < all.length; i++)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(Buffer.concat(chunks).equals(all)).toBe(true);
+    close();
+  });
   test('what came before the receiver was set is not lost', async () => {
     const { one, two, close } = await pair();
     one.write(Buffer.from('early'));
