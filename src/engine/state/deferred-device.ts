@@ -32,11 +32,15 @@ export function deferDevice(change: StateChange, node: DeviceChange): void {
   }
 }
 
-/** A peer that is away must not share the generation of writes that failed for want of quorum. */
+/**
+ * A peer that is away must not share the generation of writes that failed for want of quorum, nor of writes on a disk that
+ * failed before the generation was stored and is back under its Primary: no other write may come and make it.
+ */
 function makeOwedGeneration(change: StateChange, { device, old, new: now }: DeviceChange): void {
-  const regained = !old.haveQuorum && now.haveQuorum && change.new.role === Role.Primary;
-  if (!regained || !device.primaryLostQuorum || !device.newCurrentUuidOwed) return;
-  if (!device.writingNewCurrentUuid) settleOwedCurrentUuid(device);
+  if (change.new.role !== Role.Primary || !device.newCurrentUuidOwed) return;
+  const regained = !old.haveQuorum && now.haveQuorum && device.primaryLostQuorum;
+  const cameBack = old.disk < DiskState.Inconsistent && now.disk === DiskState.UpToDate;
+  if ((regained || cameBack) && !device.writingNewCurrentUuid) settleOwedCurrentUuid(device);
 }
 
 /** A size counts as agreed once some disk is UpToDate. */
