@@ -71,6 +71,11 @@ const foundBugs: readonly (readonly [
   [5342, 'full', 'a write of a Primary without a disk was on its peer before the generation that it began'],
   [10179, 'full', 'the writes of a Primary without its disk were not remembered for that disk'],
   [10236, 'full', 'after an interrupted bitmap exchange the next bitmap was ignored'],
+  [
+    530094,
+    'full',
+    'a connection without the disk counted as one in which it was in sync with the crashed Primary',
+  ],
   [541146, 'full', 'a disk that failed before its new generation was stored came back with the old one'],
   [155, 'full', 'a demotion hid that the failed disk of the Primary had the last writes'],
   [364, 'full', 'a detach was not told that the activity log had become idle and waited for ever'],

@@ -192,7 +192,7 @@ function adoptMetadata(device: Device, backing: BackingDevice): AttachFailure | 
   device.restoreQuorum =
     onlyMember && (flags & DeviceFlag.HAVE_QUORUM) !== 0 && (flags & DeviceFlag.WAS_UP_TO_DATE) !== 0;
   device.crashedPrimary = (flags & DeviceFlag.CRASHED_PRIMARY) !== 0 && !continuesItsRun(device, backing);
-  if (device.crashedPrimary) forgetFormerConnections(resource);
+  forgetFormerConnections(resource);
   device.primaryLostQuorum = (flags & DeviceFlag.PRIMARY_LOST_QUORUM) !== 0;
   device.mayBeOnCurrent = superblock.peers.reduce(
     (nodes, slot, node) =>
@@ -202,7 +202,7 @@ function adoptMetadata(device: Device, backing: BackingDevice): AttachFailure | 
   return undefined;
 }
 
-/** Two that reconnect with one generation are taken for in sync: this disk comes back as from a crash, its node never went down. */
+/** Two that reconnect with one generation are taken for in sync: this disk had no part in connections that ended without it. */
 function forgetFormerConnections({ connections }: Resource): void {
   for (const connection of connections)
     if (connection.now.cstate !== ConnectionState.Connected) connection.reconnect = false;

@@ -75,7 +75,8 @@ function announcedFlags(peerDevice: PeerDevice, syncTarget: boolean, extra: bigi
   if ((metaFlags & DeviceFlag.CONSISTENT) === 0) flags |= UUID_FLAG.INCONSISTENT;
   // Two that reconnect with one generation are taken for in sync; what only we have must be brought over.
   const unshared = device.primaryLostQuorum && lacksOurWrites(peerDevice);
-  if (connection.reconnect && !unshared) flags |= UUID_FLAG.RECONNECT;
+  // Whoever connected since a crash without a disk has settled nothing about the last writes before it.
+  if (connection.reconnect && !unshared && !device.crashedPrimary) flags |= UUID_FLAG.RECONNECT;
   // Quorum is back, and the mark is kept for another peer.
   const kept = device.now.haveQuorum && device.resource.host.dataActions.outOfSyncBits(peerDevice) === 0;
   if (device.primaryLostQuorum && !kept) flags |= UUID_FLAG.PRIMARY_LOST_QUORUM;
