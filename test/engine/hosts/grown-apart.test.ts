@@ -4,16 +4,22 @@ import { type TestHost } from './two-hosts';
 
 const disconnect = (host: TestHost, peer: TestHost): void =>
   host.must({ command: 'disconnect', resource: 'r0', peerNodeId: peer.nodeId, force: false });
+type Pair = Pick<ReturnType<typeof inSync>, 'world' | 'a' | 'b'>;
+/** `patience` in milliseconds. */
+function connect({ world, a, b }: Pair, patience = 60_000): void {
+  a.connect(b);
+  expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), patience)).toBe(true);
+}
 const sizes = (...hosts: readonly TestHost[]): number[] => hosts.map(sizeOf);
 
 test('both have grown: the device grows with the connection, and the new storage is synced from the Primary', () => {
-  const { world, a, b } = inSync(1);
+  const pair = inSync(1);
+  const { world, a, b } = pair;
   const before = sizeOf(a);
   disconnect(a, b);
   grow([a, b], 4 * MIB);
   expect(sizes(a, b)).toEqual([before, before]);
-  a.connect(b);
-  expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
+  connect(pair);
   world.run(10_000);
   // The bitmap takes a little of what was added.
   expect(sizeOf(a)).toBeGreaterThan(before + (3 * MIB) / 512);
@@ -27,36 +33,36 @@ test('both have grown: the device grows with the connection, and the new storage
 });
 
 test('one has grown: nothing changes until the other has too', () => {
-  const { world, a, b } = inSync(2);
+  const pair = inSync(2);
+  const { a, b } = pair;
   const before = sizeOf(a);
   disconnect(a, b);
   grow([b], 4 * MIB);
-  a.connect(b);
-  expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
+  connect(pair);
   expect(sizes(a, b)).toEqual([before, before]);
   disconnect(a, b);
   grow([a], 4 * MIB);
-  a.connect(b);
-  expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
+  connect(pair);
   expect(sizeOf(a)).toBeGreaterThan(before);
   expect(sizes(b)).toEqual(sizes(a));
 });
 
 test('resize of a host that is alone has no effect, and the connection later has', () => {
-  const { world, a, b } = inSync(3);
+  const pair = inSync(3);
+  const { a, b } = pair;
   const before = sizeOf(a);
   disconnect(a, b);
   grow([a, b], 4 * MIB);
   a.must(resizeTo());
   expect(sizeOf(a)).toBe(before);
-  a.connect(b);
-  expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
+  connect(pair);
   expect(sizeOf(a)).toBeGreaterThan(before);
   expect(sizes(b)).toEqual(sizes(a));
 });
 
 test('a connection that ends while the disks are looked at leaves nothing behind', () => {
-  const { world, a, b } = inSync(4);
+  const pair = inSync(4);
+  const { world, a, b } = pair;
   disconnect(a, b);
   grow([a, b], 4 * MIB);
   a.connect(b);
@@ -68,7 +74,6 @@ test('a connection that ends while the disks are looked at leaves nothing behind
   expect(looksAtDisks()).toBe(true);
   disconnect(a, b);
   world.run(5000);
-  a.connect(b);
-  expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 120_000)).toBe(true);
+  connect(pair, 120_000);
   expect(sizes(b)).toEqual(sizes(a));
 });
