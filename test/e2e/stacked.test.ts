@@ -111,11 +111,15 @@ onMachine(
         'UDRBD_BLOCK_DEVICES=yes',
         ...words,
       );
-    const untilSaid = (index: number, resource: string, disks: string): Promise<void> =>
-      until(
-        `${resource} ${disks}`,
-        async () => (await on(index, 'drbdadm', 'dstate', resource)).trim() === disks,
-      );
+    const untilSaid = async (index: number, resource: string, disks: string): Promise<void> => {
+      const said = async (): Promise<boolean> =>
+        (await on(index, 'drbdadm', 'dstate', resource)).trim() === disks;
+      try {
+        await until(`${resource} ${disks}`, said);
+      } catch (error) {
+        throw new Error(`${resource} is not ${disks}\n${cluster.logs(60)}`, { cause: error });
+      }
+    };
     try {
       for (const index of [0, 1]) {
         await on(index, 'drbdadm', '--', '--force', 'create-md', 'r0');
