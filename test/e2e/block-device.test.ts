@@ -49,6 +49,22 @@ function mount(cluster: Cluster, index: number): string {
   sh('mount', device(cluster, index), point);
   return point;
 }
+const isMounted = (point: string): boolean =>
+  fs
+    .readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .some((pid) => {
+      try {
+        return fs.readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(` ${point} `);
+      } catch {
+        return false;
+      }
+    });
+/** Other tests make mount namespaces, which begin with a copy of every mount and keep the device open with it. */
+async function unmount(point: string): Promise<void> {
+  sh('umount', point);
+  await until(`${point} is mounted nowhere`, () => !isMounted(point));
+}
 function unmountAll(directory: string): void {
   const points = fs
     .readFileSync('/proc/self/mountinfo', 'utf8')
@@ -103,14 +119,14 @@ onMachine(
       await refused('if=/dev/zero', `of=${device(cluster, 1)}`, 'oflag=direct');
       await refused(`if=${device(cluster, 1)}`, 'of=/dev/null', 'iflag=direct');
       expect(await role(cluster, 1)).toBe('Secondary');
-      sh('umount', point);
+      await unmount(point);
       await cluster.run(0, 'drbdadm', 'secondary', 'r0');
 
       const other = mount(cluster, 1);
       expect(hashOf(path.join(other, 'file'))).toBe(hash);
       fs.writeFileSync(path.join(other, 'second'), 'from beta', { flush: true });
       expect(await role(cluster, 1)).toBe('Primary');
-      sh('umount', other);
+      await unmount(other);
       await cluster.run(1, 'drbdadm', 'secondary', 'r0');
       sh('e2fsck', '-fn', first);
 
@@ -245,10 +261,10 @@ onMachine(
       expect(() => fs.writeFileSync(path.join(point, 'lost'), 'x', { flush: true })).toThrow();
       await startDaemon(cluster, 0);
       await until('what was left is gone', () => remains(cluster, 0).every((name) => name.includes('/mnt ')));
-      sh('umount', point);
+      await unmount(point);
       await cluster.run(0, 'drbdadm', 'up', 'r0');
       expect(fs.readFileSync(path.join(mount(cluster, 0), 'file'), 'utf8')).toBe('kept');
-      sh('umount', point);
+      await unmount(point);
 
       // It ends on request with everything taken down.
       const pid = cluster.daemon(0);

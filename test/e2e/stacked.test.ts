@@ -80,12 +80,14 @@ resource upper {
 }
 `;
 }
-const OWN_DEV = `mount --make-rprivate / && mount -t tmpfs -o mode=755,dev none /mnt &&
+const OWN_DEV = `mount --make-rprivate / &&
+for other in $(awk '$5 ~ "/udrbd-e2e-" { print $5 }' /proc/self/mountinfo); do umount -l $other; done
+mount -t tmpfs -o mode=755,dev none /mnt &&
 cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /dev/fuse /dev/loop-control /mnt/ &&
 for i in $(seq 0 63); do mknod /mnt/loop$i b 7 $i; done; ln -s /proc/self/fd /mnt/fd; mkdir /mnt/shm /mnt/pts
 mount --move /mnt /dev && echo ready && exec sleep 600`;
 
-/** A mount namespace whose /dev is its own: each host has its own /dev/drbd0. */
+/** A mount namespace whose /dev is its own (each host has its own /dev/drbd0), without what other tests have mounted. */
 async function ownDevices(): Promise<ChildProcess> {
   const child = spawn('unshare', ['-m', 'sh', '-c', OWN_DEV], { stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise((resolve, reject) => {
