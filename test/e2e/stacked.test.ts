@@ -117,7 +117,7 @@ onMachine(
       const said = async (): Promise<boolean> =>
         (await on(index, 'drbdadm', 'dstate', resource)).trim() === disks;
       try {
-        await until(`${resource} ${disks}`, said);
+        await until(`${resource} ${disks}`, said, 60_000);
       } catch (error) {
         throw new Error(`${resource} is not ${disks}\n${cluster.logs(60)}`, { cause: error });
       }
@@ -162,5 +162,5 @@ onMachine(
       for (const space of spaces) space.kill('SIGKILL');
     }
   },
-  120_000,
+  240_000,
 );
