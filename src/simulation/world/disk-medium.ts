@@ -46,10 +46,11 @@ export class DiskMedium {
   /** `bytes` undefined writes zeros. */
   write(offset: number, length: number, bytes: Uint8Array | undefined, stable: boolean): void {
     this.version++;
-    put(this.visible, offset, length, bytes);
-    if (stable && this.cache.length === 0) put(this.stable, offset, length, bytes);
+    const kept = bytes?.slice();
+    put(this.visible, offset, length, kept);
+    if (stable && this.cache.length === 0) put(this.stable, offset, length, kept);
     else {
-      this.cache.push({ offset, length, bytes: bytes?.slice(), stable });
+      this.cache.push({ offset, length, bytes: kept, stable });
       this.entered++;
     }
   }

@@ -6,6 +6,8 @@ const pageSize = 4096;
  */
 export class SparseBytes {
   private readonly pages = new Map<number, Uint8Array>();
+  /** Pages that are somebody else's bytes too: they are copied before a part of them changes. */
+  private readonly shared = new Set<number>();
 
   constructor(private readonly garbage: number) {}
 
@@ -25,8 +27,16 @@ export class SparseBytes {
       page = new Uint8Array(pageSize);
       if (this.garbage !== 0) this.fillBackground(page, index);
       this.pages.set(index, page);
+    } else if (this.shared.delete(index)) {
+      page = page.slice();
+      this.pages.set(index, page);
     }
     return page;
+  }
+
+  private forget(index: number): void {
+    this.pages.delete(index);
+    this.shared.delete(index);
   }
 
   read(offset: number, into: Uint8Array): void {
@@ -34,18 +44,23 @@ export class SparseBytes {
       const index = Math.floor((offset + done) / pageSize);
       const inPage = (offset + done) % pageSize;
       const length = Math.min(pageSize - inPage, into.length - done);
-      const page = this.garbage === 0 ? this.pages.get(index) : this.pageForWriting(index);
+      const page = this.pages.get(index) ?? (this.garbage === 0 ? undefined : this.pageForWriting(index));
       if (page !== undefined) into.set(page.subarray(inPage, inPage + length), done);
       else into.fill(0, done, done + length);
       done += length;
     }
   }
+  /** Whole pages are not copied: `from` must not change any more. */
   write(offset: number, from: Uint8Array): void {
     for (let done = 0; done < from.length;) {
+      const index = Math.floor((offset + done) / pageSize);
       const inPage = (offset + done) % pageSize;
       const length = Math.min(pageSize - inPage, from.length - done);
-      const page = this.pageForWriting(Math.floor((offset + done) / pageSize));
-      page.set(done === 0 && length === from.length ? from : from.subarray(done, done + length), inPage);
+      const part = length === from.length ? from : from.subarray(done, done + length);
+      if (length === pageSize) {
+        this.pages.set(index, part);
+        this.shared.add(index);
+      } else this.pageForWriting(index).set(part, inPage);
       done += length;
     }
   }
@@ -54,7 +69,7 @@ export class SparseBytes {
       const index = Math.floor((offset + done) / pageSize);
       const inPage = (offset + done) % pageSize;
       const part = Math.min(pageSize - inPage, length - done);
-      if (part === pageSize && this.garbage === 0) this.pages.delete(index);
+      if (part === pageSize && this.garbage === 0) this.forget(index);
       else if (this.garbage !== 0 || this.pages.has(index)) {
         this.pageForWriting(index).fill(0, inPage, inPage + part);
       }
@@ -67,7 +82,7 @@ export class SparseBytes {
     for (let index = Math.floor(offset / pageSize); index <= last; index++) {
       const page = other.pages.get(index);
       if (page !== undefined) this.pageForWriting(index).set(page);
-      else this.pages.delete(index);
+      else this.forget(index);
     }
   }
 }
