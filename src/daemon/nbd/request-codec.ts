@@ -92,9 +92,13 @@ export class ReplyEncoder {
     view.setUint32(12, cookieLow);
     return this.made(16);
   }
-  /** A request was done, or failed with an NBD error; no data follows. */
+  /**
+   * A request was done, or failed with an NBD error; no data follows. Nothing but the answer to a read has to be
+   * structured, and libnbd takes another system call for the four bytes by which a chunk is longer.
+   */
   done(error: number, cookieHigh: number, cookieLow: number, offset: number): Uint8Array {
-    if (!this.agreement.structured) return this.simple(error, cookieHigh, cookieLow);
+    const { structured, extended } = this.agreement;
+    if (!structured || (error === 0 && !extended)) return this.simple(error, cookieHigh, cookieLow);
     if (error === 0) return this.made(this.chunk(ChunkType.NONE, cookieHigh, cookieLow, offset, 0));
     const at = this.chunk(ChunkType.ERROR, cookieHigh, cookieLow, offset, 6);
     this.view.setUint32(at, error);

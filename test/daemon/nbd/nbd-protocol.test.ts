@@ -189,6 +189,28 @@ describe('transmission', () => {
     },
     60_000,
   );
+  test('structured: plain success is a simple reply, everything else is structured', async () => {
+    const session = await open('structured');
+    const magicOf = async (command: number, length: number, offset = 0): Promise<string> => {
+      const data = command === 1 ? { data: Buffer.alloc(length, 1) } : {};
+      session.give(request({ command, cookie: 1, offset, length, ...data }));
+      await session.settle();
+      return session.take().toString('hex', 0, 4);
+    };
+    const [simple, structured] = ['67446698', '668e33ef'];
+    for (const [command, length] of [
+      [1, 512],
+      [3, 0],
+      [4, 512],
+      [5, 512],
+      [6, 512],
+    ] as const)
+      expect(await magicOf(command, length)).toBe(simple);
+    expect(await magicOf(0, 512)).toBe(structured);
+    expect(await magicOf(7, 512)).toBe(structured);
+    expect(await magicOf(1, 512, SIZE)).toBe(structured);
+    expect(await magicOf(0, 512, SIZE)).toBe(structured);
+  });
   test('garbage never throws; the connection is answered or ended, the device is closed', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -308,6 +330,15 @@ function parseReplies(
       continue;
     }
     const extended = dialect === 'extended';
+    if (!extended && bytes.readUInt32BE(at) === 0x67446698) {
+      // Allowed for a success that carries nothing; never for a read.
+      const cookie = bytes.readUInt32BE(at + 12);
+      expect(bytes.readUInt32BE(at + 4)).toBe(0);
+      expect(expected.get(cookie)).toEqual({ error: false });
+      add(cookie, { error: 0 });
+      at += 16;
+      continue;
+    }
     expect(bytes.readUInt32BE(at)).toBe(extended ? 0x6e8a278c : 0x668e33ef);
     expect(bytes.readUInt16BE(at + 4)).toBe(1);
     const head = extended ? 32 : 20;
