@@ -61,6 +61,9 @@ const foundBugs: readonly (readonly [seed: number, hosts: number, bug: string])[
   ],
   [517856, 2, 'such a disk was taken for in sync because its node had been connected before'],
   [513797, 4, 'a host took the name of a generation that the Primary had begun without it'],
+  [517701, 3, 'a Primary attached data that one peer had refused to go on with, as another peer was behind'],
+  [516034, 5, 'the same'],
+  [530160, 4, 'the same'],
 ];
 test.each(foundBugs)('seed %i, %i hosts: %s', (seed, hosts) => {
   expect(verdictOn(seed, hosts)).toEqual(['1 passed, 0 failed']);
@@ -80,6 +83,7 @@ const wronglyBlamed: readonly (readonly [seed: number, hosts: number, claim: str
   [520466, 4, 'a write to a host to which marked blocks were yet to be brought'],
   [513042, 4, 'no rest, for all disks were Outdated and its operator forced none of them'],
   [517600, 3, 'no rest, for its operator did not demote a Primary while an attach failed'],
+  [513680, 3, 'no rest, for its operator tried to resume a resync that he had not paused, and not the other'],
   [502111, 5, 'the end, for its operator tried to attach for ever and never connected'],
 ];
 test.each(wronglyBlamed)('seed %i, %i hosts is not blamed for %s', (seed, hosts) => {

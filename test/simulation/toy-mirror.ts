@@ -99,7 +99,7 @@ export class ToyMirror implements EngineDoor {
   peer(): PeerView | undefined {
     return this.connectTo === undefined
       ? undefined
-      : { ...this.view, outOfSyncBits: 0, leastUnderWay: 0, mostUnderWay: 0 };
+      : { ...this.view, isPausedByUser: false, outOfSyncBits: 0, leastUnderWay: 0, mostUnderWay: 0 };
   }
   private later(delay: number, action: () => void): void {
     this.ports.scheduler.after(delay, { onTimer: action });

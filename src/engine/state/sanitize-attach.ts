@@ -33,8 +33,9 @@ function negotiatedDisk(
   partners: readonly OpenPeerDeviceChange[],
   resultOf: (peer: OpenPeerDeviceChange) => Result,
 ): DiskState {
-  if (partners.length > 0 && partners.every((peer) => resultOf(peer) === 'no-result'))
-    return DiskState.Detaching;
+  // One is enough, other than for the kernel module: that peer waits for a bitmap exchange which we have refused, and
+  // others, of an older generation maybe, would make this disk the one that counts.
+  if (partners.some((peer) => resultOf(peer) === 'no-result')) return DiskState.Detaching;
   if (partners.some((peer) => resultOf(peer) === ReplicationState.WFBitMapT)) return DiskState.Inconsistent;
   if (partners.some((peer) => peer.new.pdsk === DiskState.UpToDate)) return DiskState.UpToDate;
   return diskStateWithoutPartner(node);

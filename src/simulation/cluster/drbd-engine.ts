@@ -22,6 +22,9 @@ class DrbdPeerView implements PeerView {
   get pdsk(): DiskState {
     return this.peerDevice.now.pdsk;
   }
+  get isPausedByUser(): boolean {
+    return this.peerDevice.now.resyncSuspUser;
+  }
   get outOfSyncBits(): number {
     return this.host.dataActions.outOfSyncBits(this.peerDevice);
   }

@@ -14,6 +14,8 @@ export interface PeerView {
   readonly cstate: ConnectionState;
   readonly repl: ReplicationState;
   readonly pdsk: DiskState;
+  /** `resync-suspended:user`. */
+  readonly isPausedByUser: boolean;
   /** Set bits of the peer's slot of the bitmap. */
   readonly outOfSyncBits: number;
   /** The counters of what is under way between both (requests, answers, sectors): the lowest and the highest. */

@@ -179,8 +179,10 @@ export class RareDeeds {
 export function mendDisk(node: ClusterNode): void {
   Object.assign(node.host.faults(diskPath), { readError: 0, writeError: 0, flushError: 0, slowest: 0.4 });
 }
-/** An operator of this node, or of that peer, paused the resync between them. */
+/** An operator paused the resync with that peer here: one that waits for its turn, or was paused over there, is not his. */
 export function isPaused(node: ClusterNode, peer: ClusterNode): boolean {
-  const repl = node.viewOf(peer)?.repl;
-  return repl === ReplicationState.PausedSyncS || repl === ReplicationState.PausedSyncT;
+  const view = node.viewOf(peer);
+  const isPausedSync =
+    view?.repl === ReplicationState.PausedSyncS || view?.repl === ReplicationState.PausedSyncT;
+  return isPausedSync && view.isPausedByUser;
 }

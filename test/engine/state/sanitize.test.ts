@@ -279,6 +279,15 @@ describe('sanitize', () => {
     expect(firstDevice(resource).now.disk).toBe(DiskState.Detaching);
   });
 
+  test('an attach that one peer refuses detaches again, and nothing is synced from that disk', () => {
+    const resource = three(new World(), DiskState.Negotiating);
+    peerDeviceNamed(resource, 'bob').negotiationResult = 'no-result';
+    peerDeviceNamed(resource, 'carol').negotiationResult = WFBitMapS;
+    changeState(resource, { forceRecalc: true, hard: true }, () => undefined);
+    expect(firstDevice(resource).now.disk).toBe(DiskState.Detaching);
+    expect(peerDeviceNamed(resource, 'carol').now.repl).toBe(Established);
+  });
+
   test('fencing: a lost peer that is not known to be outdated forbids UpToDate', () => {
     const resource = three(new World(), DiskState.Consistent, { net: { fencing: 'resource-only' } });
     const device = firstDevice(resource);
