@@ -2,6 +2,7 @@
 import { ConnectionState, Role } from '../../control/contract/states';
 import { FEATURE } from '../../wire/features';
 import { type Connection, type PeerDevice } from '../objects';
+import { logLine } from '../state/object-log';
 
 export interface DagtagDependency {
   readonly nodeId: number;
@@ -29,5 +30,21 @@ function positionSeen({ resource, connection }: PeerDevice): DagtagDependency | 
   const [primary] = primaries;
   return primary ? { nodeId: primary.peerNodeId, dagtag: primary.lastDagtag } : NONE;
 }
+
+/**
+ * The Primary was restarted: what we had of its stream in its former life may be more than it has written now. A source that we have
+ * asked to wait for that would do so until the Primary has written as much: what it was asked for is asked anew.
+ */
+export function positionWentBack(primary: Connection): void {
+  const { resource } = primary;
+  for (const connection of resource.connections) {
+    if (connection === primary || !isWaitedFor(connection)) continue;
+    logLine(connection, 'info', `'${primary.name}' was restarted, asking again for what depends on it.`);
+    resource.host.peerActions.failConnection(connection, ConnectionState.NetworkFailure);
+  }
+}
+const isWaitedFor = ({ now, peerDevices }: Connection): boolean =>
+  now.cstate === ConnectionState.Connected && peerDevices.some(({ io }) => (io.resync?.inFlight ?? 0) > 0);
+
 const isConnectedPrimary = ({ now }: Connection): boolean =>
   now.cstate === ConnectionState.Connected && now.peerRole === Role.Primary;

@@ -20,6 +20,7 @@ import { peerFault, type PeerFault } from '../peer-fault';
 import { receiveBitmapPiece } from './bitmap-exchange';
 import { flushAcked, flushForwarded, flushRequested } from './flush-requests';
 import { integrityDigest } from './packet-sender';
+import { positionWentBack } from './dagtag-dependency';
 import { dagtagReached, type ReadPurpose, type RequestedBlock, serveRead } from './peer-read';
 import { peersInSync } from './peers-in-sync';
 import { readAnswered, readRefused } from './read-request';
@@ -388,6 +389,7 @@ const connectionRows: readonly ConnectionRow[] = [
     return peerFault(connection, 'wrong-confirmation', text);
   }),
   onConnection('P_DAGTAG', (connection, { dagtag }) => {
+    if (dagtag < connection.lastDagtag) positionWentBack(connection);
     connection.lastDagtag = dagtag;
     connection.receivedDagtag = true;
     dagtagReached(connection.io.dagtagWaiters, dagtag);

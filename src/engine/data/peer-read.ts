@@ -4,7 +4,7 @@
  * the peer's application takes them for done), and for the dagtag that the request names.
  */
 import { DiskState, ReplicationState } from '../../control/contract/states';
-import { type PeerDevice } from '../objects';
+import { type Connection, type PeerDevice } from '../objects';
 import { type DiskWaiter } from '../ports';
 import { logLine } from '../state/object-log';
 import { type BackingDevice } from './backing-device';
@@ -236,6 +236,14 @@ export function dagtagReached(waiters: PeerRead[], dagtag: number): void {
   if (waiters.length === 0) return;
   for (const read of waiters.splice(0)) {
     if (read.awaitedDagtag <= dagtag) read.begin();
+    else waiters.push(read);
+  }
+}
+
+/** Nobody waits for the answers any more. */
+export function forgetReadsFor(lost: Connection, waiters: PeerRead[]): void {
+  for (const read of waiters.splice(0)) {
+    if (read.peerDevice.connection === lost) read.begin();
     else waiters.push(read);
   }
 }

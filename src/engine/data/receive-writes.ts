@@ -7,7 +7,7 @@ import { maxDiscardSize, NO_VOLUME } from '../../wire/features';
 import { wakeConflicts } from './conflicts';
 import { IntervalKind } from './interval-set';
 import { sendBlockAck } from './packet-sender';
-import { dagtagReached } from './peer-read';
+import { dagtagReached, forgetReadsFor } from './peer-read';
 import { abandonPeerWrite, newEpoch, PeerWrite, type ReceiveEpoch, type ReceivedWrite } from './peer-write';
 import { loseReads } from './read-request';
 import { finishEpochs } from './receive-epochs';
@@ -111,6 +111,7 @@ export function drainConnection(connection: Connection, done: () => void): void 
   // Writes held back for the order of epochs were never acknowledged: they are not done any more.
   for (const epoch of io.epochs.splice(0)) for (const write of epoch.held.splice(0)) write.cancel();
   for (const read of io.dagtagWaiters.splice(0)) read.begin();
+  for (const other of resource.connections) forgetReadsFor(connection, other.io.dagtagWaiters);
   // What waits for overlapping work is given up: that work may be a write which waits for this connection to end.
   for (const { device } of connection.peerDevices) wakeConflicts(device);
   const finish = (): void => {

@@ -99,14 +99,15 @@ function noteOtherData(node: DeviceChange, { peerDevice, old, new: next }: PeerD
   } else if (isSync(old.repl)) {
     if (next.pdsk === DiskState.Inconsistent) peerDevice.tookOtherData = true;
     if (node.new.disk === DiskState.Inconsistent) peerDevice.marksCount = 'ours';
-  } else if (old.repl === Established && isGood(node.old.disk) && isGood(old.pdsk)) {
-    if (isReplaced(next.pdsk)) peerDevice.tookOtherData = true;
-    if (isReplaced(node.new.disk)) peerDevice.marksCount = 'ours';
+  } else if (old.repl === Established && isSettled(node.old.disk) && isSettled(old.pdsk)) {
+    if (isReplaced(old.pdsk, next.pdsk)) peerDevice.tookOtherData = true;
+    if (isReplaced(node.old.disk, node.new.disk)) peerDevice.marksCount = 'ours';
   }
 }
-const isGood = (disk: DiskState): boolean => disk === DiskState.UpToDate || disk === DiskState.Consistent;
-const isReplaced = (disk: DiskState): boolean =>
-  disk === DiskState.Outdated || disk === DiskState.Inconsistent;
+/** Outdated ones of one generation are in sync as well. */
+const isSettled = (disk: DiskState): boolean => disk >= DiskState.Outdated && disk !== DiskState.DUnknown;
+const isReplaced = (old: DiskState, now: DiskState): boolean =>
+  (now === DiskState.Outdated || now === DiskState.Inconsistent) && now < old;
 
 function finishRunning(node: DeviceChange, peer: PeerDeviceChange): void {
   const { peerDevice } = peer;

@@ -33,10 +33,10 @@ function negotiatedDisk(
   partners: readonly OpenPeerDeviceChange[],
   resultOf: (peer: OpenPeerDeviceChange) => Result,
 ): DiskState {
-  // One is enough, other than for the kernel module: that peer waits for a bitmap exchange which we have refused, and
-  // others, of an older generation maybe, would make this disk the one that counts.
-  if (partners.some((peer) => resultOf(peer) === 'no-result')) return DiskState.Detaching;
   if (partners.some((peer) => resultOf(peer) === ReplicationState.WFBitMapT)) return DiskState.Inconsistent;
+  // One is enough, other than for the kernel module: that peer has what we do not, and waits for a bitmap maybe. Others, of an
+  // older generation, would make this disk the one that counts.
+  if (partners.some((peer) => resultOf(peer) === 'no-result')) return DiskState.Detaching;
   if (partners.some((peer) => peer.new.pdsk === DiskState.UpToDate)) return DiskState.UpToDate;
   return diskStateWithoutPartner(node);
 }
