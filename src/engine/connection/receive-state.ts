@@ -11,7 +11,7 @@ import { NO_VOLUME } from '../../wire/features';
 import { type PacketOf } from '../../wire/packets';
 import { stateFromWire, unpackState } from '../../wire/state-word';
 import { UUID_FLAG } from '../../wire/uuids110';
-import { disklessHandshake } from '../handshake/diskless';
+import { disklessHandshake, staysOlder } from '../handshake/diskless';
 import { type HandshakeResult, syncHandshake } from '../handshake/sync-handshake';
 import { type Connection, type PeerDevice, type StagedPeerState } from '../objects';
 import { isOtherThanExposed } from '../state/data-trust';
@@ -166,6 +166,8 @@ function decide(peerDevice: PeerDevice, announced: PeerState, state: PeerState, 
     const verdict = disklessHandshake(peerDevice, state.disk);
     if (verdict === 'retry' || verdict === 'disconnect') return verdict;
     pdsk = verdict;
+  } else if (staysOlder(peerDevice, state.disk)) {
+    pdsk = DiskState.Outdated;
   } else if (announced.disk === DiskState.Diskless && connecting) {
     const uuid = peerDevice.uuids?.currentUuid ?? 0n;
     logLine(peerDevice, 'info', `peer's exposed UUID: ${uuid.toString(16).toUpperCase().padStart(16, '0')}`);

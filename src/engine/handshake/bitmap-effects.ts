@@ -6,7 +6,7 @@ import { sameUuid } from '../state/data-trust';
 import { isSync } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { unusedBitmapIndex } from '../uuid/day-zero';
-import { setBitmapUuid } from '../uuid/generation';
+import { setBitmapUuidWithHistory } from '../uuid/generation';
 import { type Strategy } from './strategy';
 
 export function prepareBitmap(
@@ -90,6 +90,7 @@ function setBitmap(
   logLine(peerDevice, 'info', 'Setting and writing one bitmap slot, after drbd_sync_handshake');
   dataActions.setSlot(device, bitmapSlot);
   if (side === 'source' && current.peer !== UUID_JUST_CREATED) {
-    setBitmapUuid(device, peerDevice.peerNodeId, current.peer);
+    // No other slot may remember the former one, and somebody may still be at it.
+    setBitmapUuidWithHistory(device, peerDevice.peerNodeId, current.peer);
   }
 }

@@ -38,14 +38,28 @@ export function disklessHandshake(
     setExposedUuid(device, peer, true);
     return peerDisk;
   }
-  const ancestor = device.peerDevices.some(
-    (other) =>
-      other !== peerDevice && other.uuids?.bitmapUuids.some((uuid) => uuid !== 0n && sameUuid(uuid, peer)),
-  );
-  if (ancestor) {
+  if (isAncestor(peerDevice, peer)) {
     logLine(peerDevice, 'warning', "Downgrading joining peer's disk as its data is older");
     return peerDisk > DiskState.Outdated ? DiskState.Outdated : peerDisk;
   }
   logLine(peerDevice, 'error', 'Current UUID of peer does not match my exposed UUID.');
   return 'disconnect';
+}
+
+/** Another node that we have met marks what this generation lacks. */
+const isAncestor = (peerDevice: PeerDevice, uuid: bigint): boolean =>
+  peerDevice.device.peerDevices.some(
+    (other) =>
+      other !== peerDevice && other.uuids?.bitmapUuids.some((older) => older !== 0n && sameUuid(older, uuid)),
+  );
+
+/**
+ * The peer goes on calling its disk UpToDate after the handshake: it has not heard of what we have seen. Taken at its word,
+ * its older data would become the source of another generation.
+ */
+export function staysOlder(peerDevice: PeerDevice, peerDisk: DiskState): boolean {
+  const { device, now, uuids } = peerDevice;
+  if (device.now.disk !== DiskState.Diskless || now.pdsk !== DiskState.Outdated) return false;
+  if (peerDisk <= DiskState.Outdated || uuids === undefined || device.exposedUuid === 0n) return false;
+  return !sameUuid(uuids.currentUuid, device.exposedUuid) && isAncestor(peerDevice, uuids.currentUuid);
 }

@@ -165,7 +165,7 @@ function lostPeerMayShareGeneration(device: Device): boolean {
 
 function newCurrentWithoutDisk(device: Device): void {
   const { resource } = device;
-  const { peerActions, dataActions, ports } = resource.host;
+  const { dataActions, ports } = resource.host;
   if (device.exposedGenerationUnconfirmed && resource.options.onNoQuorum === 'suspend-io') return;
   const followers = device.peerDevices.filter(
     ({ now, connection }) =>
@@ -176,15 +176,31 @@ function newCurrentWithoutDisk(device: Device): void {
   if (followers.length === 0) return;
   if (!followers.some((peer) => needsBump(device, peer)) && !lostPeerMayShareGeneration(device)) return;
   dataActions.startNewEpoch(resource);
+  nameUnwritten(device);
   device.exposedUuidPredecessor = device.exposedUuid;
   setExposedUuid(device, ports.random.u64());
   logLine(device, 'info', `sending new current UUID: ${hex16(device.exposedUuid)}`);
   dataActions.generationBegan(device);
+  tellOfCurrent(device, device.exposedUuid);
+}
+
+/**
+ * The failed disk may hold the name that could not be written to it, or may not. Once others have been through that generation as well it
+ * is an ancestor, and not a split brain, when it comes back.
+ */
+function nameUnwritten(device: Device): void {
+  const { unwrittenGeneration, exposedUuid } = device;
+  if (unwrittenGeneration === undefined || !sameUuid(unwrittenGeneration.predecessor, exposedUuid)) return;
+  device.unwrittenGeneration = undefined;
+  tellOfCurrent(device, unwrittenGeneration.uuid);
+}
+
+function tellOfCurrent(device: Device, uuid: bigint): void {
   const weak = weakNodes(committedDevice(device), 'new');
   for (const peerDevice of device.peerDevices) {
     if (peerDevice.now.repl < ReplicationState.Established) continue;
-    if (peerDevice.uuids) peerDevice.uuids.currentUuid = device.exposedUuid;
-    peerActions.sendCurrentUuid(peerDevice, device.exposedUuid, weak);
+    if (peerDevice.uuids) peerDevice.uuids.currentUuid = uuid;
+    device.resource.host.peerActions.sendCurrentUuid(peerDevice, uuid, weak);
   }
 }
 
