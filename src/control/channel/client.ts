@@ -253,8 +253,11 @@ export class ControlClient {
       case 'part':
         this.waiting.get(message.id)?.parts.push(message.snapshot);
         break;
-      case 'reply':
       case 'disk-state':
+        // The asker goes on with its disk before the next answer: the daemon gets its next request while others wait.
+        setImmediate(() => this.finish(message));
+        break;
+      case 'reply':
       case 'dump-end':
       case 'skipped':
         this.finish(message);
