@@ -22,9 +22,12 @@ const OLD_AFTER = MINUTE;
  * a random one.
  */
 const AS_IT_IS = '--no-rehash-snapshot';
-/** V8 optimises later, and less at a time, and looks for garbage later: a command is over before that pays. */
+/**
+ * V8 optimises later, and less at a time, and looks for garbage later: a command is over before that pays. Planning runs
+ * the same few functions again and again, back ends many different ones, and another program wants the other processor.
+ */
 const WANTED = [
-  '--interrupt-budget=150000',
+  `--interrupt-budget=${kind === 'drbdadm' ? 150_000 : 400_000}`,
   '--max-inlined-bytecode-size-cumulative=300',
   '--initial-old-space-size=256',
   '--min-semi-space-size=4',
