@@ -24,6 +24,8 @@ export interface CallOrder {
   readonly chain: object;
   /** Calls on lower levels come before. */
   readonly level: number;
+  /** Stands for the calls of one entry, which follow each other. */
+  readonly entry: object;
   /** Resolves when everything on lower levels has ended: time limits count from then on. Never rejects. */
   readonly before: Promise<unknown>;
   /** A request has gone out. */

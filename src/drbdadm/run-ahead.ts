@@ -102,6 +102,7 @@ class AheadRun {
     const order: CallOrder = {
       ...place,
       chain: this.chain,
+      entry,
       onSent: onAsked,
       onSkipped: () => void (skipped = true),
       atEnd: (action) => void last.push(action),

@@ -85,7 +85,7 @@ function setClean(tool: Tool, md: MetaData): number {
   if ((record.flags & DeviceFlag.AL_CLEAN) !== 0 && record.magic === MAGIC_08) return 0;
   record.flags = (record.flags | DeviceFlag.AL_CLEAN) >>> 0;
   if (tool.format === 'v08') record.magic = MAGIC_08;
-  if (writeSuperblock(tool, md)) return 0;
+  if (writeSuperblock(tool, md, true)) return 0;
   tool.io.stderr('update of super block flags failed\n');
   return 1;
 }

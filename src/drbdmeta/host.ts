@@ -3,6 +3,7 @@
  * sizes live. The only file of this room that knows about the daemon.
  */
 import { type ControlClient } from '../control/channel/client';
+import { type Handover } from './handover';
 import { lockPlaces, MACHINE_RUN_DIRECTORY, type LockPlaces } from '../control/channel/minor-lock';
 import { controlSocketExists, runDirectoryPath } from '../control/channel/run-directory';
 
@@ -11,6 +12,8 @@ export interface Host extends LockPlaces {
   readonly stateFolder: string;
   /** The disk state of a configured minor as `drbdsetup dstate` prints it; undefined if it is not configured. */
   diskState(minor: number): Promise<string | undefined>;
+  /** Where calls that follow each other leave what they know to the next one. */
+  readonly handover?: Handover;
 }
 
 /** The part of a control connection that is used here. */

@@ -18,16 +18,22 @@ export class MetaDevice {
   area: WritableArea | undefined;
   /** Set by every write; close() flushes only then. */
   private dirty = false;
+  private written = false;
 
   constructor(
     private readonly tool: Tool,
     readonly store: BlockStore,
     /** The number the reference would have for the descriptor; only --verbose shows it. */
-    private readonly shownFd: number,
+    readonly shownFd: number,
   ) {}
 
   get size(): number {
     return this.store.size;
+  }
+
+  /** Whether anything was ever written. */
+  get changed(): boolean {
+    return this.written;
   }
 
   get sectorSize(): number {
@@ -76,7 +82,7 @@ export class MetaDevice {
   write(label: string, bytes: Uint8Array, offset: number): void {
     this.checkArea(label, bytes.length, offset);
     if (!this.announce(label, bytes.length, offset)) return;
-    this.dirty = true;
+    this.markDirty();
     let count: number;
     try {
       count = this.store.write(bytes, offset);
@@ -116,7 +122,7 @@ export class MetaDevice {
   }
 
   markDirty(): void {
-    this.dirty = true;
+    this.written = this.dirty = true;
   }
 
   /** Everything written so far is on stable storage afterwards. */

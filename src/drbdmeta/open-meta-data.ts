@@ -132,6 +132,12 @@ function checkSize(tool: Tool, size: number): void {
 /** Opens, reads and judges. Prints what the reference prints when the stored size is too big. */
 export function openMetaData(tool: Tool): MetaData {
   if (tool.format === 'v06') return openCounterFile(tool);
+  const left = tool.host.handover?.take(tool);
+  if (left !== undefined) {
+    const kept = new MetaDevice(tool, left.store, left.shownFd);
+    kept.area = left.area;
+    return { ...left.md, device: kept };
+  }
   const device = openDevice(tool);
   const at = superblockByte(device.size, tool.index);
   const raw = readSuperblock(tool, device, at);
@@ -286,20 +292,18 @@ export function uuidText(uuid: bigint): string {
   return BigInt.asUintN(64, uuid).toString(16).toUpperCase().padStart(16, '0');
 }
 
-/** Writes the superblock; true if it is valid by the rules that reading applies, false (nothing written) if not. */
-export function writeSuperblock(tool: Tool, md: MetaData): boolean {
+/**
+ * Writes the superblock; true if it is valid by the rules that reading applies, false (nothing written) if not. `fits`: all
+ * values were read from such a block, so the written one need not be decoded to know them.
+ */
+export function writeSuperblock(tool: Tool, md: MetaData, fits = false): boolean {
   const { device, record, layout } = md;
-  Object.assign(record, {
-    mdSizeSect: layout.mdSizeSect >>> 0,
-    alOffset: layout.alOffset,
-    bmOffset: layout.bmOffset,
-  });
+  record.mdSizeSect = layout.mdSizeSect >>> 0;
+  record.alOffset = layout.alOffset;
+  record.bmOffset = layout.bmOffset;
   const block = encodeRecord(tool.format, record);
-  if (
-    tool.format !== 'v06' &&
-    !isValid(tool, decodeRecord(tool.format, block), block, device.size, undefined)
-  )
-    return false;
+  const written = fits ? record : decodeRecord(tool.format, block);
+  if (tool.format !== 'v06' && !isValid(tool, written, block, device.size, undefined)) return false;
   device.flush();
   device.write(`${tool.format}_md_cpu_to_disk`, block, layout.superblockByte);
   device.flush();
@@ -310,6 +314,7 @@ export function writeSuperblock(tool: Tool, md: MetaData): boolean {
 /** Closes and, after a superblock was written, updates the last-known-size file. */
 export function closeMetaData(tool: Tool, md: MetaData): void {
   md.device.flush();
+  if (tool.host.handover?.leave(tool, md) === true) return;
   const { size } = md.device;
   md.device.close();
   if (!md.superblockWritten || tool.options.dryRun) return;

@@ -144,12 +144,15 @@ const DISK_STATES = [
 
 async function isAttached(tool: Tool): Promise<boolean> {
   if (tool.minor < 0) return false;
+  const { handover } = tool.host;
+  if (handover?.isUnattached(tool.minor) === true) return false;
   const answer = await tool.host.diskState(tool.minor);
   if (answer === undefined) return false;
   const state = answer.replace(/[/\n].*$/s, '');
   if (state === 'Unconfigured') return false;
   const position = DISK_STATES.findIndex((candidate) => state.startsWith(candidate));
   if (position < 0) return refuse(20, `Unexpected output from drbdsetup >${answer.replace(/\n$/, '')}<\n`);
+  if (position === 0) handover?.foundUnattached(tool.minor);
   return position > 0;
 }
 
