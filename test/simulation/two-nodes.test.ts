@@ -76,6 +76,11 @@ const foundBugs: readonly (readonly [
     'full',
     'a connection without the disk counted as one in which it was in sync with the crashed Primary',
   ],
+  [
+    603329,
+    'full',
+    'a generation that was only owed hid that the detached disk of the Primary had the last writes',
+  ],
   [541146, 'full', 'a disk that failed before its new generation was stored came back with the old one'],
   [155, 'full', 'a demotion hid that the failed disk of the Primary had the last writes'],
   [364, 'full', 'a detach was not told that the activity log had become idle and waited for ever'],

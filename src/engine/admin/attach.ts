@@ -210,11 +210,13 @@ function forgetFormerConnections({ connections }: Resource): void {
 
 /**
  * Whether the Primary that the meta-data tells of still runs and its peers followed it all along (9.1). An exposed
- * generation without a peer that holds it is left over: nobody but this disk may have the last writes.
+ * generation without a peer that holds it is left over: nobody but this disk may have the last writes. A generation that
+ * is owed but not begun tells nothing of a disk that is at the exposed one.
  */
 function continuesItsRun(device: Device, backing: BackingDevice): boolean {
   const { now } = device.resource;
-  if ((now.role === Role.Primary && now.suspNoData) || device.newCurrentUuidOwed) return true;
+  if (now.role === Role.Primary && now.suspNoData) return true;
+  if (device.newCurrentUuidOwed && !sameUuid(device.exposedUuid, backing.superblock.currentUuid)) return true;
   if (device.exposedUuid === 0n) return false;
   if (device.peerDevices.some((peer) => peer.now.pdsk === DiskState.UpToDate)) return true;
   // Demoted, it works on no generation: whatever it had begun without its disk may have reached nobody.
