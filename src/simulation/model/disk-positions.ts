@@ -22,6 +22,12 @@ interface DiskPosition {
 
 export type Meeting = 'same' | 'caught-up' | 'split-brain-resolved' | 'split-brain';
 
+/** Its disk is not to win any more: nothing is written to it for that, and what it had not flushed it may still lose. */
+function giveUpTo(disk: DiskPosition, position: Position): void {
+  disk.current = disk.possible = position;
+  if (!isAncestor(disk.durable, position)) disk.durable = position;
+}
+
 /** The positions of all disks of a device, by node name. */
 export class DiskPositions {
   private readonly disks = new Map<string, DiskPosition>();
@@ -83,7 +89,7 @@ export class DiskPositions {
       for (const other of present) disk.crashedFor.delete(other);
       if (isAncestor(disk.current, winner.current)) continue;
       if (!seen.some((possible) => isAncestor(disk.current, possible))) continue;
-      disk.current = disk.durable = disk.possible = winner.current;
+      giveUpTo(disk, winner.current);
     }
   }
   /**
@@ -93,7 +99,7 @@ export class DiskPositions {
   overtaken(loserName: string, winnerName: string): void {
     const [loser, winner] = [this.disk(loserName), this.disk(winnerName)];
     if (!isAncestor(winner.current, loser.current)) return;
-    loser.current = loser.durable = loser.possible = winner.current;
+    giveUpTo(loser, winner.current);
     loser.crashedFor.clear();
   }
   /** All that `node` held at `position` is on stable storage. */
