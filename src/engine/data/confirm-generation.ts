@@ -15,8 +15,9 @@ const isBefore = (epoch: number, other: number): boolean => ((epoch - other) | 0
 export function beginUnconfirmedGeneration(device: Device): void {
   const { resource, io } = device;
   if (resource.options.onNoQuorum !== 'suspend-io') return;
+  // What is withheld for a former one stays withheld.
+  if (!device.exposedGenerationUnconfirmed) io.generationEpoch = resource.io.epoch;
   device.exposedGenerationUnconfirmed = true;
-  io.generationEpoch = resource.io.epoch;
   for (const peer of device.peerDevices)
     peer.currentUuidUnconfirmed = peer.now.repl >= ReplicationState.Established;
 }

@@ -166,7 +166,9 @@ function lostPeerMayShareGeneration(device: Device): boolean {
 function newCurrentWithoutDisk(device: Device): void {
   const { resource } = device;
   const { dataActions, ports } = resource.host;
-  if (device.exposedGenerationUnconfirmed && resource.options.onNoQuorum === 'suspend-io') return;
+  // A peer that got the unconfirmed one and went would pass for having what is written without it.
+  const lost = lostPeerMayShareGeneration(device);
+  if (device.exposedGenerationUnconfirmed && resource.options.onNoQuorum === 'suspend-io' && !lost) return;
   const followers = device.peerDevices.filter(
     ({ now, connection }) =>
       now.repl >= ReplicationState.Established &&
@@ -174,7 +176,7 @@ function newCurrentWithoutDisk(device: Device): void {
       connection.agreedProtocol >= 110,
   );
   if (followers.length === 0) return;
-  if (!followers.some((peer) => needsBump(device, peer)) && !lostPeerMayShareGeneration(device)) return;
+  if (!lost && !followers.some((peer) => needsBump(device, peer))) return;
   dataActions.startNewEpoch(resource);
   nameUnwritten(device);
   device.exposedUuidPredecessor = device.exposedUuid;

@@ -1,6 +1,8 @@
 /** A diskless Primary answers writes of a new generation when a quorate partition holds them (engine.md 4.5). */
 import { packetSpec } from '../../../src/wire/packet-table';
+import { applyActivityLog } from '../../../src/simulation/metadata-tool';
 import { World } from '../../../src/simulation/world/world';
+import { placeOf } from './grown-disks';
 import { TestHost } from './two-hosts';
 
 class Client extends TestHost {
@@ -81,4 +83,31 @@ test('with on-no-quorum io-error nothing is held back', () => {
   holdBarrierAcks(a);
   expect(c.write(file, 4096, bytes)).toBe(0);
   expect(c.kernelLog()).not.toContain('confirmed durable');
+});
+
+test('a peer that got an unconfirmed generation and went is not in sync with what was written without it', () => {
+  const options = { quorum: 'majority', 'on-no-quorum': 'suspend-io' };
+  const { world, a, b, c } = withClient(3, options);
+  const file = c.open(true);
+  c.write(file, 0, bytes);
+  const generations = (): number => c.kernelLog().split('sending new current UUID: ').length - 1;
+  const atFirst = generations();
+  const comeBack = (): void => {
+    applyActivityLog(placeOf(b));
+    b.up([a, c], {}, options);
+    expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
+    world.run(2000);
+  };
+  c.must({ command: 'suspend-io', minor: 0 });
+  b.must({ command: 'down', resource: 'r0' });
+  comeBack();
+  // Nothing is written in this one.
+  c.must({ command: 'resume-io', minor: 0 });
+  expect(generations()).toBe(atFirst + 1);
+  world.run(1000);
+  b.must({ command: 'down', resource: 'r0' });
+  expect(c.write(file, 4096, bytes)).toBe(0);
+  expect(generations()).toBe(atFirst + 2);
+  comeBack();
+  expect(Buffer.from(b.contents()).equals(Buffer.from(a.contents()))).toBe(true);
 });
