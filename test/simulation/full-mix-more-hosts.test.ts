@@ -91,6 +91,7 @@ const wronglyBlamed: readonly (readonly [seed: number, hosts: number, claim: str
   [513042, 4, 'no rest, for all disks were Outdated and its operator forced none of them'],
   [517600, 3, 'no rest, for its operator did not demote a Primary while an attach failed'],
   [513680, 3, 'no rest, for its operator tried to resume a resync that he had not paused, and not the other'],
+  [515135, 5, 'what a Primary had not flushed when its disk failed, for its peers had less of it'],
   [502111, 5, 'the end, for its operator tried to attach for ever and never connected'],
 ];
 test.each(wronglyBlamed)('seed %i, %i hosts is not blamed for %s', (seed, hosts) => {
