@@ -113,3 +113,14 @@ test('a write that went to disks of different data is noticed', () => {
   expect(model.disks.acknowledge(model.history.issue(0, 1, false), ['a', 'b'])).toMatch(/same data/);
   expect(model.disks.acknowledge(model.history.issue(0, 1, false), [])).toMatch(/no disk/);
 });
+
+test('nothing becomes durable on a failed disk because its peer overtakes it', () => {
+  const model = new Model();
+  const first = model.write(['a', 'b']);
+  model.disks.flushed('a', model.disks.current('a'));
+  model.write(['a', 'b']);
+  model.write(['a']);
+  model.disks.overtaken('a', 'b');
+  expect(model.allows(model.disks.current('a'), holds(first.id))).toBe(false);
+  expect(model.allows(model.disks.durable('a'), holds(first.id))).toBe(true);
+});
