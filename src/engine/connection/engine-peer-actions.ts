@@ -126,6 +126,7 @@ export class EnginePeerActions implements PeerActions {
       peerDevice.currentUuidReceived = false;
       peerDevice.primaryWorksOn = 0n;
       peerDevice.haveSizes = false;
+      peerDevice.newStorageAtConnect = false;
       peerDevice.io.sequence = 0;
     }
     for (const peerDevice of connection.peerDevices) sendInitialParameters(peerDevice);

@@ -1,9 +1,10 @@
 /** P_SIZES (engine.md 5.5). Sizes in sectors. */
-import { DiskState, ReplicationState, Role } from '../../control/contract/states';
+import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { type PacketOf } from '../../wire/packets';
 import { determineSize, sizeText } from '../admin/device-size';
 import { type Device, type PeerDevice } from '../objects';
 import { peerFault } from '../peer-fault';
+import { hasThirdNode } from '../state/marks';
 import { logLine } from '../state/object-log';
 import { type HandlerResult } from './packet-handler';
 
@@ -82,24 +83,44 @@ function adoptWithDisk(peerDevice: PeerDevice): HandlerResult {
     device.resource.host.dataActions.persistSize(device);
     device.resource.host.dataActions.syncNewStorage(peerDevice);
   }
-  if (known > 0 && size > known) tellOthers(peerDevice);
-  return 'ok';
+  if (known === 0 || size <= known) return 'ok';
+  // It may not know all the others as we do, and has been told the size from before: bitmaps must be of one length.
+  if (peerDevice.inHandshake && hasThirdNode(peerDevice))
+    device.resource.host.peerActions.sendSizes(peerDevice, 0);
+  tellOthers(peerDevice, known);
+  return exchangesBitmaps(peerDevice) ? connectAgain(peerDevice) : 'ok';
 }
 /** Peers that were here before learn of the new storage before anything is written there, and get what it holds. */
-function tellOthers(peerDevice: PeerDevice): void {
+function tellOthers(peerDevice: PeerDevice, known: number): void {
   const { device } = peerDevice;
   const { peerActions, dataActions } = device.resource.host;
   for (const other of device.peerDevices) {
-    if (other === peerDevice || other.now.repl < ReplicationState.Established) continue;
+    if (other === peerDevice || (other.now.repl < ReplicationState.Established && !other.inHandshake))
+      continue;
+    if (exchangesBitmaps(other)) {
+      connectAgain(other);
+      continue;
+    }
     peerActions.sendSizes(other, 0);
-    if (other.now.repl === ReplicationState.Established) dataActions.syncNewStorage(other);
+    if (other.inHandshake) expectNewStorage(other, known);
+    else if (other.now.repl === ReplicationState.Established) dataActions.syncNewStorage(other);
   }
 }
+
+/** The bitmap of one of both is on its way, and as long as the device was. */
+const exchangesBitmaps = ({ now }: PeerDevice): boolean =>
+  now.repl === ReplicationState.WFBitMapS || now.repl === ReplicationState.WFBitMapT;
+function connectAgain({ connection }: PeerDevice): HandlerResult {
+  logLine(connection, 'info', 'The size changed during a bitmap exchange, connecting again.');
+  connection.resource.host.peerActions.failConnection(connection, ConnectionState.NetworkFailure);
+  return 'handled-drop';
+}
+
 /** Both had agreed on the first `known` sectors. What is beyond counts as different, on both sides. */
 function expectNewStorage(peerDevice: PeerDevice, known: number): void {
   const { device, bitmapSlot } = peerDevice;
-  peerDevice.newStorageAtConnect = known > 0 && known < device.size && bitmapSlot >= 0;
-  if (!peerDevice.newStorageAtConnect) return;
+  if (known === 0 || known >= device.size || bitmapSlot < 0) return;
+  peerDevice.newStorageAtConnect = true;
   device.backing?.bitmap.setRange(bitmapSlot, known, device.size - known);
 }
 

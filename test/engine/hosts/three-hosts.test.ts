@@ -91,3 +91,40 @@ test('survivors that received different last writes of a lost primary reconcile'
   expect(c.kernelLog()).toContain("Reconciliation resync because 'alpha' disappeared. (o=-8)");
   expect(Buffer.from(c.contents()).equals(Buffer.from(b.contents()))).toBe(true);
 });
+
+test.each([
+  ['nobody has written meanwhile', false],
+  ['the one in the middle has', true],
+])('a host that sees all others grows while it connects to one that does not: %s', (_, writes) => {
+  const { world, all } = threeHosts(3);
+  const [a, b, c] = all;
+  const disconnect = (from: TestHost, to: TestHost): void =>
+    from.must({ command: 'disconnect', resource: 'r0', peerNodeId: to.nodeId, force: false });
+  const sizes = (): (number | undefined)[] => all.map((host) => host.engine.minors.get(0)?.size);
+  a.primary(true);
+  waitInSync(world, all);
+  const [before] = sizes();
+  disconnect(a, c);
+  disconnect(b, c);
+  world.run(5000);
+  for (const host of all) host.machine.medium('/dev/sda').size += 4 << 20;
+  const opener = a.open(true);
+  if (writes) expect(a.write(opener, 65536, new Uint8Array(4096).fill(7))).toBe(0);
+  disconnect(a, b);
+  world.run(5000);
+  a.connect(b);
+  if (!world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)) throw new Error(logs(all));
+  expect(sizes()).toEqual([before, before, before]);
+  a.connect(c);
+  if (!world.runUntil(() => a.inSyncWith(c) && c.inSyncWith(a), 60_000)) throw new Error(logs(all));
+  world.run(20_000);
+  expect(sizes()[0]).toBeGreaterThan((before ?? 0) + (3 << 20) / 512);
+  expect(new Set(sizes()).size).toBe(1);
+  b.connect(c);
+  waitInSync(world, all);
+  for (const host of all) expect(host.kernelLog()).not.toContain('ProtocolError');
+  opener.close();
+  world.run(5000);
+  for (const other of [b, c])
+    expect(Buffer.from(other.contents()).equals(Buffer.from(a.contents()))).toBe(true);
+});
