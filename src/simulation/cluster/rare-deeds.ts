@@ -1,4 +1,4 @@
-import { DiskState, ReplicationState } from '../../control/contract/states';
+import { DiskState } from '../../control/contract/states';
 import { type RandomStream } from '../world/random-stream';
 import { type Cluster } from './cluster';
 import { type ClusterNode } from './cluster-node';
@@ -179,10 +179,6 @@ export class RareDeeds {
 export function mendDisk(node: ClusterNode): void {
   Object.assign(node.host.faults(diskPath), { readError: 0, writeError: 0, flushError: 0, slowest: 0.4 });
 }
-/** An operator paused the resync with that peer here: one that waits for its turn, or was paused over there, is not his. */
-export function isPaused(node: ClusterNode, peer: ClusterNode): boolean {
-  const view = node.viewOf(peer);
-  const isPausedSync =
-    view?.repl === ReplicationState.PausedSyncS || view?.repl === ReplicationState.PausedSyncT;
-  return isPausedSync && view.isPausedByUser;
-}
+/** An operator paused the resync with that peer here, this one or the next: one that waits for its turn is not his. */
+export const isPaused = (node: ClusterNode, peer: ClusterNode): boolean =>
+  node.viewOf(peer)?.isPausedByUser === true;
