@@ -64,6 +64,7 @@ const foundBugs: readonly (readonly [seed: number, hosts: number, bug: string])[
   [515833, 3, 'two Outdated hosts were in sync, one took other data, and the other never got them'],
   [511517, 4, 'the same'],
   [520581, 4, 'the same, of an Outdated and an UpToDate one'],
+  [560453, 5, 'what was marked for a target that another host brought up to date meanwhile stayed marked'],
   [514054, 4, 'a full sync made its source forget the generation that another host was still at'],
   [515472, 4, 'the same'],
   [517259, 4, 'a generation whose superblock could not be written was on the disk nevertheless'],
@@ -91,6 +92,7 @@ const wronglyBlamed: readonly (readonly [seed: number, hosts: number, claim: str
   [513042, 4, 'no rest, for all disks were Outdated and its operator forced none of them'],
   [517600, 3, 'no rest, for its operator did not demote a Primary while an attach failed'],
   [513680, 3, 'no rest, for its operator tried to resume a resync that he had not paused, and not the other'],
+  [560312, 3, 'the same, of a resync that began at rest'],
   [515135, 5, 'what a Primary had not flushed when its disk failed, for its peers had less of it'],
   [502111, 5, 'the end, for its operator tried to attach for ever and never connected'],
 ];

@@ -11,6 +11,8 @@ import { type HandlerResult } from './packet-handler';
 export function receiveSizes(peerDevice: PeerDevice, packet: PacketOf<'P_SIZES'>): HandlerResult {
   const { sizes, device } = peerDevice;
   const { diskSize, userSize, currentSize } = packet;
+  // Of an attempt to connect that was turned down: they come again with the next one.
+  if (peerDevice.connection.now.cstate < ConnectionState.Connected && !peerDevice.inHandshake) return 'ok';
   if ((diskSize > 0 && currentSize > diskSize) || (userSize > 0 && currentSize > userSize)) {
     return refuse(peerDevice, 'Peer sent bogus sizes, disconnecting');
   }

@@ -141,9 +141,11 @@ function syncNewStorage(peerDevice: PeerDevice): void {
   const { peerRole } = connection.now;
   const source = role === peerRole ? resource.nodeId < connection.peerNodeId : role === Role.Primary;
   const bothHaveDisks = device.now.disk >= DiskState.Inconsistent && now.pdsk >= DiskState.Inconsistent;
-  if (!source || !bothHaveDisks) return;
+  // A resync that runs takes the new blocks with it, they are marked on both sides.
+  const isIdle = (): boolean => peerDevice.now.repl === ReplicationState.Established;
+  if (!source || !bothHaveDisks || !isIdle()) return;
   logLine(peerDevice, 'info', 'Resync of new storage after online grow');
-  startResync(peerDevice, ReplicationState.WFBitMapS, 'online-grow', () => undefined);
+  startResync(peerDevice, ReplicationState.WFBitMapS, 'online-grow', () => undefined, isIdle);
 }
 
 function syncMetadata(device: Device, done?: (error: ErrnoCode) => void): void {

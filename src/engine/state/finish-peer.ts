@@ -99,6 +99,9 @@ function noteOtherData(node: DeviceChange, { peerDevice, old, new: next }: PeerD
   } else if (isSync(old.repl)) {
     if (next.pdsk === DiskState.Inconsistent) peerDevice.tookOtherData = true;
     if (node.new.disk === DiskState.Inconsistent) peerDevice.marksCount = 'ours';
+    // Somebody else has brought it up to date while it waited for us, maybe without what we have marked.
+    if (old.repl === ReplicationState.PausedSyncS && next.pdsk === DiskState.UpToDate)
+      peerDevice.marksCount = 'ours';
   } else if (old.repl === Established && isSettled(node.old.disk) && isSettled(old.pdsk)) {
     if (isReplaced(old.pdsk, next.pdsk)) peerDevice.tookOtherData = true;
     if (isReplaced(node.old.disk, node.new.disk)) peerDevice.marksCount = 'ours';
