@@ -52,3 +52,11 @@ if (analyzeMissing) process.stderr.write('SKIPPED (no systemd-analyze here): uni
   },
   60_000,
 );
+
+const tmpfilesMissing = spawnSync('which', ['systemd-tmpfiles']).status !== 0 || process.getuid?.() !== 0;
+if (tmpfilesMissing) process.stderr.write('SKIPPED (not root, or no systemd-tmpfiles here): run directory\n');
+(tmpfilesMissing ? test.skip : test)('systemd makes a run directory that is for root only', async () => {
+  const rules = path.join(root, 'packaging/tmpfiles.d/udrbd.conf');
+  await execute('systemd-tmpfiles', [`--root=${folder}`, '--create', rules]);
+  expect(fs.statSync(path.join(folder, 'run/udrbd')).mode & 0o7777).toBe(0o700);
+});
