@@ -76,6 +76,7 @@ const foundBugs: readonly (readonly [
     'full',
     'a connection without the disk counted as one in which it was in sync with the crashed Primary',
   ],
+  [700361, 'full', 'resume-io began a generation that nobody owed'],
   [
     603329,
     'full',

@@ -133,7 +133,8 @@ export function resumeIo(host: Host, request: ResumeIo, answer: Answer): void {
   const lookup = findMinor(host, request.minor);
   if ('reply' in lookup) return answer(lookup.reply);
   const { resource } = lookup.found;
-  let open = resource.devices.length + 1;
+  const owing = resource.devices.filter(({ newCurrentUuidOwed }) => newCurrentUuidOwed);
+  let open = owing.length + 1;
   const settled = (): void => {
     if (--open > 0) return;
     const code = changeState(resource, { tag: 'resume-io' }, () => {
@@ -144,7 +145,7 @@ export function resumeIo(host: Host, request: ResumeIo, answer: Answer): void {
     });
     afterDeferred(resource, () => answer(refuse(code)));
   };
-  for (const device of resource.devices) settleOwedCurrentUuid(device, settled);
+  for (const device of owing) settleOwedCurrentUuid(device, settled);
   settled();
 }
 

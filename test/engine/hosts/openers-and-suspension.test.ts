@@ -49,3 +49,16 @@ test('suspend-io is answered when the writes under way are; resume-io lets the n
   a.must({ command: 'resume-io', minor: 0 });
   expect(world.runUntil(() => done.length === 3, 20_000)).toBe(true);
 });
+
+test('resume-io begins no generation that is not owed: who stood alone meets the other one in sync', () => {
+  const { world, a, b } = inSync(2);
+  const generations = (): readonly unknown[] =>
+    [a, b].map((host) => host.engine.minors.get(0)?.backing?.superblock.currentUuid);
+  a.must({ command: 'secondary', resource: 'r0', force: false });
+  const before = generations();
+  b.must({ command: 'disconnect', resource: 'r0', peerNodeId: 0, force: false });
+  for (const host of [a, b])
+    for (const command of ['suspend-io', 'resume-io'] as const) host.must({ command, minor: 0 });
+  world.run(5000);
+  expect(generations()).toEqual(before);
+});
