@@ -70,7 +70,6 @@ const foundBugs: readonly (readonly [seed: number, hosts: number, bug: string])[
   [517259, 4, 'a generation whose superblock could not be written was on the disk nevertheless'],
   [513949, 4, 'a host without a disk took older data for UpToDate, as the peer that held them did'],
   [517701, 3, 'a Primary attached data that one peer had refused to go on with, as another peer was behind'],
-  [516034, 5, 'the same'],
   [530160, 4, 'the same'],
 ];
 test.each(foundBugs)('seed %i, %i hosts: %s', (seed, hosts) => {
