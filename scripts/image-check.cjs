@@ -68,37 +68,34 @@ function trustAsThisMachine(base) {
   fs.writeFileSync(path.join(base, 'usr/local/etc/npmrc'), `cafile=${certificates}\n`);
 }
 
-/** A root file system like the one of Node's official images; undefined where packages cannot be fetched. */
-function makeBase(folder, major) {
-  const base = path.join(folder, 'base');
+/** Fetches a minimal Debian, Node and npm; false, with the reason on stderr, where they cannot be had. */
+function fetchParts(folder, base, node) {
   try {
     execute('debootstrap', '--variant=minbase', 'bookworm', base);
     fs.writeFileSync(path.join(folder, 'package.json'), '{}');
-    const name = `node-linux-${process.arch}`;
-    execute(
-      'npm',
-      'install',
-      '--prefix',
-      folder,
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-      `${name}@${major}`,
-      'npm@10',
-    );
-    const modules = path.join(folder, 'node_modules');
-    fs.copyFileSync(path.join(modules, name, 'bin/node'), path.join(base, 'usr/local/bin/node'));
-    fs.chmodSync(path.join(base, 'usr/local/bin/node'), 0o755);
-    fs.cpSync(path.join(modules, 'npm'), path.join(base, 'usr/local/lib/node_modules/npm'), {
-      recursive: true,
-    });
-    fs.symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', path.join(base, 'usr/local/bin/npm'));
-    trustAsThisMachine(base);
-    return base;
+    const options = ['--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund'];
+    execute('npm', 'install', ...options, node, 'npm@10');
+    return true;
   } catch (error) {
     process.stderr.write(`${error}\n`);
-    return undefined;
+    return false;
   }
+}
+
+/** A root file system like the one of Node's official images; undefined where its parts cannot be fetched. */
+function makeBase(folder, major) {
+  const base = path.join(folder, 'base');
+  const name = `node-linux-${process.arch}`;
+  if (!fetchParts(folder, base, `${name}@${major}`)) return undefined;
+  const modules = path.join(folder, 'node_modules');
+  fs.copyFileSync(path.join(modules, name, 'bin/node'), path.join(base, 'usr/local/bin/node'));
+  fs.chmodSync(path.join(base, 'usr/local/bin/node'), 0o755);
+  fs.cpSync(path.join(modules, 'npm'), path.join(base, 'usr/local/lib/node_modules/npm'), {
+    recursive: true,
+  });
+  fs.symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', path.join(base, 'usr/local/bin/npm'));
+  trustAsThisMachine(base);
+  return base;
 }
 
 function configuration() {
