@@ -28,9 +28,9 @@ const mutations = [
   },
   {
     name: 'forget-a-bit-of-a-lost-peer',
-    file: 'data/write-path.ts',
-    find: 'if ((settled & (1 << slot)) === 0) bitmap.setRange(slot, sector, sectors);',
-    replace: 'if ((settled & (1 << slot)) === 0) bitmap.setRange(slot, sector, Math.max(1, sectors - 8));',
+    file: 'data/resynced-blocks.ts',
+    find: 'bitmap.setRange(slot, sector, sectors);',
+    replace: 'bitmap.setRange(slot, sector, Math.max(1, sectors - 8));',
   },
   {
     name: 'barrier-without-flush',

@@ -25,6 +25,12 @@ function maskOf(from: number, to: number): number {
   return (upTo & ~((1 << from) - 1)) >>> 0;
 }
 
+/** Bits `from`..`end`-1. */
+export interface BitRange {
+  readonly from: number;
+  readonly end: number;
+}
+
 export class DeviceBitmap {
   /** Interleaved words; their bytes are those of the disk (little endian hosts only). */
   readonly words: Uint32Array;
@@ -117,6 +123,15 @@ export class DeviceBitmap {
   private coveredTo(sector: number, sectors: number): number {
     const end = sector + sectors;
     return end >= this.sectors ? this.bits : Math.floor(end / this.blockSectors);
+  }
+
+  /** The blocks that a range touches: bits `from`..`end`-1. */
+  touchedBits(sector: number, sectors: number): BitRange {
+    return { from: this.bitOfSector(sector), end: this.endBit(sector, sectors) };
+  }
+  /** The blocks that a range covers completely. */
+  coveredBits(sector: number, sectors: number): BitRange {
+    return { from: this.coveredFrom(sector), end: this.coveredTo(sector, sectors) };
   }
 
   /** Marks a range out of sync, widened to whole blocks. Returns how many bits are newly set. */

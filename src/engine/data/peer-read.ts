@@ -13,6 +13,7 @@ import { handleDiskError } from './disk-errors';
 import { type Interval, IntervalKind } from './interval-set';
 import { isConnected, sendBlockAck, sendDataPacket } from './packet-sender';
 import { verifiedPosition } from './dagtag-dependency';
+import { noteResynced } from './resynced-blocks';
 
 export type ReadPurpose = 'application' | 'resync' | 'verify';
 
@@ -176,6 +177,7 @@ export class PeerRead implements Interval, DiskWaiter {
       case 'resync':
         if (this.isInSync()) {
           peerDevice.device.backing?.bitmap.clearRange(peerDevice.bitmapSlot, sector, sectors);
+          noteResynced(peerDevice.device, peerDevice.bitmapSlot, block);
           if (peerDevice.io.resync) peerDevice.io.resync.sameChecksum += sectors / 8;
           this.ack('P_RS_IS_IN_SYNC');
           return;

@@ -1,6 +1,7 @@
 /** The source of a resync learns what has been written (wire-protocol.md 10.3). */
 import { type PeerDevice } from '../objects';
 import { writeBitmapLazily } from './lazy-bitmap';
+import { noteResynced } from './resynced-blocks';
 
 /** P_RS_WRITE_ACK or its negative. False: it acknowledges nothing that was sent. */
 export function resyncAcked(peerDevice: PeerDevice, sector: number, bytes: number, ok: boolean): boolean {
@@ -19,6 +20,7 @@ export function resyncAcked(peerDevice: PeerDevice, sector: number, bytes: numbe
     return true;
   }
   bitmap.clearRange(bitmapSlot, sector, sectors);
+  noteResynced(device, bitmapSlot, { sector, sectors });
   writeBitmapLazily(device);
   if (io.resync?.marks.advance(device.resource.host.ports.scheduler.now(), bitmap.count(bitmapSlot)) === true)
     device.resource.host.notices.peerDeviceChanged(peerDevice);

@@ -17,6 +17,7 @@ import { IntervalKind } from './interval-set';
 import { writeLocally } from './local-write';
 import { isConnected, sendOutOfSync, sendWrite, writeFlags } from './packet-sender';
 import { ownBuffers, watchRequests } from './request-timer';
+import { markLacking } from './resynced-blocks';
 import { DP } from '../../wire/packets';
 import {
   appendToLog,
@@ -317,6 +318,7 @@ function renewed(request: WriteRequest): WriteRequest {
   request.postponed = false;
   request.sentMask = request.pendingMask = request.barrierMask = request.okMask = request.inSyncMask = 0;
   request.backing = undefined;
+  request.resynced = undefined;
   request.localOk = false;
   return request;
 }
@@ -336,7 +338,7 @@ function applyBits(request: WriteRequest): void {
     if (request.inSyncMask & bitOf(nodeId)) bitmap.clearRange(slot, sector, sectors);
   }
   for (let slot = 0; slot < bitmap.slots; slot++)
-    if ((settled & (1 << slot)) === 0) bitmap.setRange(slot, sector, sectors);
+    if ((settled & (1 << slot)) === 0) markLacking(bitmap, slot, request);
 }
 
 // --- what peers say

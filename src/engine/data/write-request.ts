@@ -8,6 +8,7 @@ import { type DiskWaiter, type ErrnoCode, type Task } from '../ports';
 import { type ExtentWaiter } from './activity-log';
 import { type BackingDevice } from './backing-device';
 import { type Interval, IntervalKind } from './interval-set';
+import { type ResyncedBlocks } from './resynced-blocks';
 
 export type WriteOperation = 'write' | 'discard' | 'zero-out';
 export const bitOf = (nodeId: number): number => 1 << nodeId;
@@ -61,6 +62,8 @@ export class WriteRequest implements Interval, DiskWaiter, ExtentWaiter, Task {
   okMask = 0;
   /** Has the write, and both sides may clear their bits. */
   inSyncMask = 0;
+  /** What a resync has brought since to peers that were not sent the write. */
+  resynced: ResyncedBlocks[] | undefined;
 
   backing: BackingDevice | undefined;
   holdsExtents = false;
