@@ -1,7 +1,7 @@
 /** Online verify: the VerifyS side asks for digests block by block and compares (engine.md 12.9). */
 import { DiskState, ReplicationState } from '../../control/contract/states';
 import { ID_SYNCER_HALF, OV_RESULT, OV_RESULT_ID } from '../../wire/packets';
-import { type PeerDevice } from '../objects';
+import { type Device, type PeerDevice } from '../objects';
 import { type TimerHandle, type TimerWaiter } from '../ports';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
@@ -39,6 +39,9 @@ class VerifyBlock implements Interval {
     readonly sectors: number,
   ) {}
 }
+
+const hasWriteUnderWay = ({ io }: Device, { sector, sectors }: Block): boolean =>
+  io.intervals.find(sector, sectors, IntervalKind.AppWrite | IntervalKind.PeerWrite) !== undefined;
 
 /** A run of blocks with the same finding, logged as one line. */
 class Finding {
@@ -164,12 +167,7 @@ export class VerifyRun implements TimerWaiter {
     const { connection, device } = peerDevice;
     const block = new VerifyBlock(this.position, Math.min(BLOCK_SECTORS, device.size - this.position));
     this.position += block.sectors;
-    block.skipped =
-      device.io.intervals.find(
-        block.sector,
-        block.sectors,
-        IntervalKind.AppWrite | IntervalKind.PeerWrite,
-      ) !== undefined;
+    block.skipped = hasWriteUnderWay(device, block);
     this.requests.add(block);
     this.bySector.set(block.sector, block);
     device.io.intervals.insert(block);
@@ -226,6 +224,8 @@ export class VerifyRun implements TimerWaiter {
       this.result(block, 'skip');
       return;
     }
+    // The peer may have read what a write brings that has arrived here and waits for its turn.
+    if (hasWriteUnderWay(device, block)) block.skipped = true;
     const data = new Uint8Array(block.sectors * 512);
     this.working++;
     backing.hold();
