@@ -131,6 +131,14 @@ const foundBugs: readonly (readonly [
   [1537, 'quorum', 'an old disk became UpToDate beside a peer that had seen a newer generation'],
   [200194, 'full', 'a bitmap for a disk that had failed meanwhile broke the connection'],
   [2010, 'quorum', 'an Outdated disk stayed so beside a peer whose attach found nothing to sync'],
+  [
+    551465,
+    'full',
+    'a write that retired behind a slow one was marked again although a resync had brought it',
+  ],
+  [711736, 'full', 'a verify compared a block whose write had arrived and waited for a flush'],
+  [520162, 'full', 'a write was to survive a failed disk and a lost cache (the judge)'],
+  [700054, 'full', 'as 520162'],
   [69, 'grow', 'data counted as given up although the invalidation was refused (the judge)'],
 ];
 test.each(foundBugs)('seed %i (%s): %s', (seed, mix) => {

@@ -24,6 +24,8 @@ export class Cluster {
   /** Were Primary in this life and are not any more. */
   private readonly demoted = new Set<string>();
   private readonly rivals = new RivalPrimaries();
+  /** Primaries whose disks failed. */
+  private readonly withFailedDisk = new Set<string>();
   /** An operator asked to give up what their disks hold; until they are Inconsistent they hold it. */
   private readonly invalidating = new Set<ClusterNode>();
 
@@ -124,6 +126,7 @@ export class Cluster {
   private observe(): void {
     for (const node of this.nodes) {
       this.observeRole(node);
+      this.observeFailure(node);
       this.observeCounters(node);
     }
     for (const node of this.invalidating) {
@@ -177,6 +180,21 @@ export class Cluster {
     this.rivals.promoted(node.name, this.history.now);
     this.primaries.add(node.name);
     this.demoted.delete(node.name);
+  }
+  /** An error of its disk, not a decision of its operator: a detach waits until the peers have everything. */
+  private observeFailure(node: ClusterNode): void {
+    const failed = node.isPrimary && node.diskState === DiskState.Failed;
+    if (failed === this.withFailedDisk.has(node.name)) return;
+    if (!failed) {
+      this.withFailedDisk.delete(node.name);
+      return;
+    }
+    this.withFailedDisk.add(node.name);
+    const upToDate = this.peersOf(node).filter((peer) => node.seesUpToDate(peer));
+    this.positions.failedUnderPrimary(
+      node.name,
+      upToDate.map(({ name }) => name),
+    );
   }
   private observePair(one: ClusterNode, two: ClusterNode): void {
     if (one.isPrimary && two.isPrimary) {

@@ -16,6 +16,11 @@ interface DiskPosition {
   possible: Position;
   /** Its host stopped as Primary; until it meets these disks again either side's last unflushed writes may win. */
   readonly crashedFor: Set<string>;
+  /**
+   * It failed under its Primary, at that moment of the history, while these disks were UpToDate: they win over it, also
+   * when they have lost with their power what they had not flushed.
+   */
+  readonly failedBeside: Map<string, number>;
   /** The operator said that this disk's changes do not matter. */
   discardable: boolean;
 }
@@ -43,6 +48,7 @@ export class DiskPositions {
       durable: start,
       possible: start,
       crashedFor: new Set(),
+      failedBeside: new Map(),
       discardable: false,
     });
   }
@@ -73,6 +79,8 @@ export class DiskPositions {
       const disk = this.disk(node);
       disk.current = disk.possible = after;
       disk.crashedFor.clear();
+      disk.failedBeside.clear();
+      this.confirmed(record, node);
     }
     if (apart === undefined || this.diverged) return undefined;
     return `write ${record.id} went to ${first} and ${apart}, which do not hold the same data`;
@@ -102,6 +110,29 @@ export class DiskPositions {
     giveUpTo(loser, winner.current);
     loser.crashedFor.clear();
   }
+  /**
+   * The disk of a Primary failed while these others were UpToDate, as far as the Primary knows: it counts as left behind
+   * from now on (engine.md 9.3, 11.1), and is overwritten with what they hold. What they had not flushed when they lost
+   * power, before or afterwards, was on a failed disk and in a lost cache: two failures, and it may be gone.
+   */
+  failedUnderPrimary(node: string, upToDate: readonly string[]): void {
+    const disk = this.disk(node);
+    for (const name of upToDate) {
+      disk.failedBeside.set(name, this.history.now);
+      this.overtakeFailed(disk, this.disk(name));
+    }
+  }
+  /** A write that began after the failure is there: what was complete before was flushed first (engine.md 10.3, 10.7). */
+  private confirmed({ issued }: WriteRecord, node: string): void {
+    for (const { failedBeside } of this.disks.values()) {
+      const failed = failedBeside.get(node);
+      if (failed !== undefined && issued > failed) failedBeside.delete(node);
+    }
+  }
+  private overtakeFailed(failed: DiskPosition, winner: DiskPosition): void {
+    if (!samePosition(winner.current, failed.current) && isAncestor(winner.current, failed.current))
+      giveUpTo(failed, winner.current);
+  }
   /** All that `node` held at `position` is on stable storage. */
   flushed(node: string, position: Position): void {
     const disk = this.disk(node);
@@ -110,6 +141,8 @@ export class DiskPositions {
   powerLost(node: string, wasPrimary: boolean): void {
     const disk = this.disk(node);
     disk.current = disk.durable;
+    for (const other of this.disks.values())
+      if (other.failedBeside.has(node)) this.overtakeFailed(other, disk);
     if (!wasPrimary) return;
     for (const other of this.disks.keys()) if (other !== node) disk.crashedFor.add(other);
   }
@@ -149,6 +182,7 @@ export class DiskPositions {
       disk.current = to;
       if (isAncestor(to, disk.durable)) disk.durable = to;
       disk.crashedFor.delete(other);
+      disk.failedBeside.delete(other);
       if (disk.crashedFor.size === 0) disk.possible = to;
     }
   }

@@ -124,3 +124,62 @@ test('nothing becomes durable on a failed disk because its peer overtakes it', (
   expect(model.allows(model.disks.current('a'), holds(first.id))).toBe(false);
   expect(model.allows(model.disks.durable('a'), holds(first.id))).toBe(true);
 });
+
+/** Both have both writes, the first one on stable storage; then the disk of the Primary `a` fails (engine.md 9.3, 11.1). */
+function failedDisk(
+  order: 'power first' | 'disk first',
+  goesOn = false,
+): (id: 'first' | 'second') => boolean {
+  const model = new Model();
+  const first = model.write(['a', 'b']);
+  model.disks.flushed('b', model.disks.current('b'));
+  const second = model.write(['a', 'b']);
+  if (order === 'power first') model.disks.powerLost('b', false);
+  model.disks.failedUnderPrimary('a', ['b']);
+  if (goesOn) model.write(['b'], 1);
+  if (order === 'disk first') model.disks.powerLost('b', false);
+  model.disks.meet('a', 'b');
+  return (id) => model.allows(model.disks.current('b'), holds(id === 'first' ? first.id : second.id));
+}
+
+test.each(['power first', 'disk first'] as const)(
+  'what was on a failed disk and in a lost cache may be gone, or not: %s',
+  (order) => {
+    const allows = failedDisk(order);
+    expect([allows('first'), allows('second')]).toEqual([true, true]);
+  },
+);
+
+test('what is complete is not lost when the Primary has gone on without its failed disk', () => {
+  const allows = failedDisk('disk first', true);
+  expect([allows('first'), allows('second')]).toEqual([false, true]);
+});
+
+test('a disk that did not fail, or whose peer kept its power, loses nothing', () => {
+  const model = new Model();
+  const first = model.write(['a', 'b']);
+  model.disks.flushed('b', model.disks.current('b'));
+  model.write(['a', 'b']);
+  model.disks.powerLost('b', false);
+  expect(model.disks.meet('a', 'b')).toBe('caught-up');
+  expect(model.allows(model.disks.current('b'), holds(first.id))).toBe(false);
+  const second = model.write(['a', 'b']);
+  model.write(['a', 'b']);
+  model.disks.failedUnderPrimary('a', ['b']);
+  model.disks.meet('a', 'b');
+  expect(model.allows(model.disks.current('b'), holds(second.id))).toBe(false);
+});
+
+test('a disk that was brought up to date after its failure counts as any other', () => {
+  const model = new Model();
+  model.write(['a', 'b']);
+  model.disks.failedUnderPrimary('a', ['b']);
+  model.write(['b'], 1);
+  model.disks.meet('a', 'b');
+  model.disks.flushed('b', model.disks.current('b'));
+  const first = model.write(['a', 'b']);
+  model.write(['a', 'b']);
+  model.disks.powerLost('b', false);
+  model.disks.meet('a', 'b');
+  expect(model.allows(model.disks.current('b'), holds(first.id))).toBe(false);
+});
