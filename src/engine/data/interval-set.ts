@@ -7,6 +7,7 @@
  * which stays when it is empty: nothing is allocated for a request.
  */
 export const IntervalKind = {
+  /** Its local disk does not have it yet. */
   AppWrite: 1,
   PeerWrite: 2,
   /** A resync request sent, its reply not here yet. */
@@ -17,8 +18,13 @@ export const IntervalKind = {
   ResyncRead: 16,
   /** A block of an online verify. */
   Verify: 32,
+  /** An application write that is over for the local disk, or has none, and waits for peers. */
+  AppWriteAtPeers: 64,
 } as const;
 export type IntervalKind = (typeof IntervalKind)[keyof typeof IntervalKind];
+
+/** Application writes from their admission to their completion. */
+export const APP_WRITES = IntervalKind.AppWrite | IntervalKind.AppWriteAtPeers;
 
 export interface Interval {
   readonly sector: number;

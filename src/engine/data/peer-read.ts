@@ -10,7 +10,7 @@ import { logLine } from '../state/object-log';
 import { type BackingDevice } from './backing-device';
 import { wakeConflicts } from './conflicts';
 import { handleDiskError } from './disk-errors';
-import { type Interval, IntervalKind } from './interval-set';
+import { APP_WRITES, type Interval, IntervalKind } from './interval-set';
 import { isConnected, sendBlockAck, sendDataPacket } from './packet-sender';
 import { verifiedPosition } from './dagtag-dependency';
 import { noteResynced } from './resynced-blocks';
@@ -32,7 +32,7 @@ export interface RequestedBlock {
   readonly thin: boolean;
 }
 
-const MINDS = IntervalKind.AppWrite | IntervalKind.PeerWrite;
+const MINDS = APP_WRITES | IntervalKind.PeerWrite;
 
 export class PeerRead implements Interval, DiskWaiter {
   readonly intervalKind = IntervalKind.ResyncRead;

@@ -10,7 +10,7 @@ import { type BackingDevice } from './backing-device';
 import { giveBack, pooledCopy } from './buffer-pool';
 import { noteOverwritten, wakeConflicts } from './conflicts';
 import { handleDiskError } from './disk-errors';
-import { type Interval, IntervalKind } from './interval-set';
+import { APP_WRITES, type Interval, IntervalKind } from './interval-set';
 import { type LocalWrite, writeLocally } from './local-write';
 import { sendBlockAck, sendOutOfSync } from './packet-sender';
 import { isOrBecomesSyncSource } from '../state/derived';
@@ -54,8 +54,7 @@ export interface ReceivedWrite {
 /** Data of so many bytes are not copied, if the network lets them stay. */
 const LARGE = 64 * 1024;
 
-const MINDS =
-  IntervalKind.AppWrite | IntervalKind.PeerWrite | IntervalKind.ResyncWrite | IntervalKind.ResyncRead;
+const MINDS = APP_WRITES | IntervalKind.PeerWrite | IntervalKind.ResyncWrite | IntervalKind.ResyncRead;
 
 export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter {
   readonly intervalKind = IntervalKind.PeerWrite;

@@ -5,11 +5,11 @@ import { type Device, type PeerDevice } from '../objects';
 import { sameUuid } from '../state/data-trust';
 import { isSync } from '../state/derived';
 import { AL_EXTENT_SECTORS, extentOfSector } from './activity-log';
-import { IntervalKind } from './interval-set';
+import { APP_WRITES, IntervalKind } from './interval-set';
 import { isConnected } from './packet-sender';
 import { flushPeerAck } from './transfer-log';
 
-const ACTIVE = IntervalKind.AppWrite | IntervalKind.PeerWrite | IntervalKind.ResyncWrite;
+const ACTIVE = APP_WRITES | IntervalKind.PeerWrite | IntervalKind.ResyncWrite;
 
 /** The bits towards this peer tell the truth about it. */
 function isComparable(peerDevice: PeerDevice): boolean {

@@ -5,7 +5,7 @@ import { peerFault, type PeerFault } from '../peer-fault';
 import { DP } from '../../wire/packets';
 import { maxDiscardSize, NO_VOLUME } from '../../wire/features';
 import { wakeConflicts } from './conflicts';
-import { IntervalKind } from './interval-set';
+import { APP_WRITES } from './interval-set';
 import { sendBlockAck } from './packet-sender';
 import { dagtagReached, forgetReadsFor } from './peer-read';
 import { abandonPeerWrite, newEpoch, PeerWrite, type ReceiveEpoch, type ReceivedWrite } from './peer-write';
@@ -60,7 +60,7 @@ export function receiveWrite(peerDevice: PeerDevice, packet: ReceivedWrite): Han
   return 'ok';
 }
 function overlapsOwnWrite(peerDevice: PeerDevice, sector: number, sectors: number): PeerFault | undefined {
-  const own = peerDevice.device.io.intervals.find(sector, sectors, IntervalKind.AppWrite);
+  const own = peerDevice.device.io.intervals.find(sector, sectors, APP_WRITES);
   if (own === undefined) return undefined;
   const local = `local=${own.sector}s +${own.sectors * 512}`;
   const remote = `remote=${sector}s +${sectors * 512}`;

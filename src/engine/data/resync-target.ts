@@ -12,7 +12,7 @@ import { type BackingDevice } from './backing-device';
 import { writeBitmapLazily } from './lazy-bitmap';
 import { wakeConflicts } from './conflicts';
 import { handleDiskError } from './disk-errors';
-import { type Interval, IntervalKind } from './interval-set';
+import { APP_WRITES, type Interval, IntervalKind } from './interval-set';
 import { discardLocally } from './local-write';
 import { DiskBatch } from './meta-data-target';
 import { isConnected, sendBlockAck, sendOutOfSync } from './packet-sender';
@@ -29,8 +29,9 @@ const TICK = 100;
 const MAX_BLOCKS = 256;
 /** Sectors between two looks from which on the disk counts as in use by others. */
 const OTHER_SECTORS = 64;
+/** Writes that the local disk does not have yet. */
 const ACTIVE_WRITES = IntervalKind.AppWrite | IntervalKind.PeerWrite;
-const UNDER_WAY = ACTIVE_WRITES | IntervalKind.ResyncWrite | IntervalKind.ResyncRequest;
+const UNDER_WAY = APP_WRITES | IntervalKind.PeerWrite | IntervalKind.ResyncWrite | IntervalKind.ResyncRequest;
 
 class Tick implements TimerWaiter {
   constructor(private readonly run: ResyncRun) {}
@@ -446,11 +447,14 @@ function checkPassEnd(run: ResyncRun): boolean {
   const { device, bitmapSlot } = run.peerDevice;
   const bitmap = device.backing?.bitmap;
   if (bitmap === undefined || bitmapSlot < 0) return false;
-  if (run.inFlight > 0 || run.working > 0 || run.againFrom < Infinity) return false;
+  if (run.inFlight > 0 || run.working > 0) return false;
+  const left = bitmap.count(bitmapSlot);
+  // What was refused may have been written by the application since: then not even a throttled resync has to ask.
+  if (run.againFrom < Infinity && left > 0) return false;
   if (awaitsFlush(device.resource)) return false;
   if (bitmap.findNext(bitmapSlot, run.nextBit) >= 0) return false;
-  if (bitmap.count(bitmapSlot) > 0 && run.failed === 0) {
-    run.lastPassBits = bitmap.count(bitmapSlot);
+  if (left > 0 && run.failed === 0) {
+    run.lastPassBits = left;
     run.nextBit = 0;
     return false;
   }

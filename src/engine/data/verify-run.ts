@@ -8,7 +8,7 @@ import { changeState } from '../state/transaction';
 import { wakeConflicts } from './conflicts';
 import { handleDiskError } from './disk-errors';
 import { verifiedPosition } from './dagtag-dependency';
-import { type Interval, IntervalKind } from './interval-set';
+import { APP_WRITES, type Interval, IntervalKind } from './interval-set';
 import { isConnected, nextSequence } from './packet-sender';
 import { usesDagtags } from './peer-read';
 import { decideRate, emptyPlan, type RatePlan } from './rate-controller';
@@ -41,7 +41,7 @@ class VerifyBlock implements Interval {
 }
 
 const hasWriteUnderWay = ({ io }: Device, { sector, sectors }: Block): boolean =>
-  io.intervals.find(sector, sectors, IntervalKind.AppWrite | IntervalKind.PeerWrite) !== undefined;
+  io.intervals.find(sector, sectors, APP_WRITES | IntervalKind.PeerWrite) !== undefined;
 
 /** A run of blocks with the same finding, logged as one line. */
 class Finding {

@@ -13,7 +13,7 @@ import { noteOverwritten, wakeConflicts } from './conflicts';
 import { confirmedDevices, isWithheld, noteConfirmation } from './confirm-generation';
 import { handleDiskError } from './disk-errors';
 import { answerFlushes } from './flush-requests';
-import { IntervalKind } from './interval-set';
+import { APP_WRITES, IntervalKind } from './interval-set';
 import { writeLocally } from './local-write';
 import { isConnected, sendOutOfSync, sendWrite, writeFlags } from './packet-sender';
 import { ownBuffers, watchRequests } from './request-timer';
@@ -63,6 +63,7 @@ export function startWrite(request: WriteRequest): void {
     answer(request, Errno.EIO);
   } else {
     request.stage = WriteStage.Conflict;
+    request.intervalKind = IntervalKind.AppWrite;
     device.io.intervals.insert(request);
     tryPastConflicts(request);
   }
@@ -74,8 +75,7 @@ function askForNewUuid(device: Device): void {
   device.resource.host.ports.scheduler.soon({ run: () => writeOwedCurrentUuid(device) });
 }
 
-const MINDS =
-  IntervalKind.AppWrite | IntervalKind.PeerWrite | IntervalKind.ResyncWrite | IntervalKind.ResyncRead;
+const MINDS = APP_WRITES | IntervalKind.PeerWrite | IntervalKind.ResyncWrite | IntervalKind.ResyncRead;
 
 function tryPastConflicts(request: WriteRequest): boolean {
   const { device } = request;
@@ -156,7 +156,7 @@ function submit(request: WriteRequest): void {
     request.ownBuffer = ownBuffers(device);
     if (request.ownBuffer) new LocalWriteCopy(request, backing).start();
     else writeLocally(device, backing, request, request);
-  }
+  } else request.intervalKind = IntervalKind.AppWriteAtPeers;
   watchRequests(resource);
   const full = resource.io.epochWrites >= smallestEpochSize(resource);
   if (full || isWithheld(request)) startNewEpoch(resource);
@@ -218,7 +218,17 @@ function localAborted(request: WriteRequest): void {
   request.localPending = false;
   request.localOk = false;
   request.backing?.setInAllSlots(request.sector, request.sectors);
+  settleLocally(request);
+}
+/**
+ * A resync reply goes on without the peers' acks: its source keeps our write waiting until that reply is acknowledged
+ * (peer-read.ts `release`).
+ */
+function settleLocally(request: WriteRequest): void {
   settle(request);
+  if (request.completed) return;
+  request.intervalKind = IntervalKind.AppWriteAtPeers;
+  wakeConflicts(request.device);
 }
 
 function localDone(request: WriteRequest, error: ErrnoCode): void {
@@ -231,7 +241,7 @@ function localDone(request: WriteRequest, error: ErrnoCode): void {
     handleDiskError(device, 'drbd_request_endio', 'data');
   }
   backing?.release();
-  settle(request);
+  settleLocally(request);
 }
 
 /** The completion does not wait for peers under protocol A. */

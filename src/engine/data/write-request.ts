@@ -36,7 +36,7 @@ export interface WriteFlow {
 }
 
 export class WriteRequest implements Interval, DiskWaiter, ExtentWaiter, Task {
-  readonly intervalKind = IntervalKind.AppWrite;
+  intervalKind: IntervalKind = IntervalKind.AppWrite;
   serial = 0;
   stage: WriteStage = WriteStage.Waiting;
   data: Uint8Array = NO_DATA;

@@ -108,6 +108,11 @@ export class TestHost {
       options: {},
     });
   }
+  /** What `drbdadm attach` does with a disk that was in use. */
+  reattach(): void {
+    applyActivityLog({ medium: this.machine.medium(DISK), index: INDEX_INTERNAL });
+    this.attach();
+  }
   connect(peer: TestHost): void {
     const { nodeId: peerNodeId } = peer;
     this.must({ command: 'connect', resource: 'r0', peerNodeId, tentative: false, discardMyData: false });
