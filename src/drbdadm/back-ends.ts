@@ -59,26 +59,27 @@ export interface InProcessIo {
   readLine?(): string;
   env: NodeJS.ProcessEnv;
   programName: string;
-  readonly order?: CallOrder;
+  order?: CallOrder;
 }
 
 export type InProcessTool = (words: readonly string[], io: InProcessIo) => Promise<number>;
 
 /** Words of a call as the JavaScript strings that other programs and modules want. */
-export function decodeWords(words: readonly string[]): string[] {
+export function decodeWords(words: readonly string[]): readonly string[] {
   // ASCII is the same in both.
-  return words.map((word) =>
-    /[\x80-\xff]/.test(word) ? Buffer.from(word, 'latin1').toString('utf8') : word,
-  );
+  if (!/[\x80-\xff]/.test(words.join(' '))) return words;
+  return words.map((word) => Buffer.from(word, 'latin1').toString('utf8'));
 }
 
-/** Our environment with a call's additions. */
+/** Our environment with a call's additions. Nobody changes it: without additions it is the one given. */
 export function callEnvironment(
   base: NodeJS.ProcessEnv,
   additions: Readonly<Record<string, string | undefined>>,
 ): NodeJS.ProcessEnv {
+  const added = Object.entries(additions);
+  if (added.length === 0) return base;
   const environment: NodeJS.ProcessEnv = { ...base };
-  for (const [name, value] of Object.entries(additions)) {
+  for (const [name, value] of added) {
     if (value === undefined) delete environment[name];
     else environment[name] = Buffer.from(value, 'latin1').toString('utf8');
   }
@@ -175,15 +176,11 @@ export async function runInProcess(
     else shown.stdout(text);
   };
   const { stdin, readLine } = io;
-  const work = tool(decodeWords(call.words), {
-    stdout,
-    stderr,
-    env,
-    programName: call.tool,
-    ...(stdin === undefined ? {} : { stdin }),
-    ...(readLine === undefined ? {} : { readLine }),
-    ...(settings.order === undefined ? {} : { order: settings.order }),
-  });
+  const world: InProcessIo = { stdout, stderr, env, programName: call.tool };
+  if (stdin !== undefined) world.stdin = stdin;
+  if (readLine !== undefined) world.readLine = readLine;
+  if (settings.order !== undefined) world.order = settings.order;
+  const work = tool(decodeWords(call.words), world);
   const result = await within(work, settings.seconds, settings.order?.before);
   if (result !== 'expired') return { code: result, errors: held, output, timedOut: false };
   return { code: 256, errors: held, output, timedOut: settings.errors === 'shown' };

@@ -4,7 +4,6 @@ import { PlanPrinter } from './print-plan';
 import { ProgramEnd } from './program-end';
 import { type Perform, runDeferred } from './run-deferred';
 import { type RunSettings, StepRunner } from './run-steps';
-import { type TextOutput } from './text-output';
 
 export interface ExecutionSettings extends RunSettings {
   readonly dryRun: boolean;
@@ -25,10 +24,6 @@ async function doGroup(group: Group, plan: Plan, doSteps: DoSteps, settings: Run
   return code;
 }
 
-function speakingTo(output: TextOutput, settings: RunSettings): RunSettings {
-  return { ...settings, output, run: (call, how) => settings.run(call, { ...how, output }) };
-}
-
 /** Does everything; the result is drbdadm's exit code. */
 export async function executePlan(plan: Plan, settings: ExecutionSettings): Promise<number> {
   const runner = new StepRunner(settings);
@@ -39,9 +34,7 @@ export async function executePlan(plan: Plan, settings: ExecutionSettings): Prom
     for (const group of plan.groups) code = Math.max(code, await doGroup(group, plan, doSteps, settings));
     const together = settings.together && !settings.dryRun;
     const perform: Perform = (entry, output, order) =>
-      together
-        ? new StepRunner(speakingTo(output, settings)).steps(entry.steps, order)
-        : doSteps(entry.steps);
+      together ? new StepRunner(settings, output).steps(entry.steps, order) : doSteps(entry.steps);
     const mode = together ? { quiet: false, together } : Object.assign(runner, { together });
     return Math.max(code, await runDeferred(plan, mode, settings.output, perform));
   } catch (error) {

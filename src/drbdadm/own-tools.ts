@@ -32,11 +32,6 @@ function isOwn(file: string, ownDirectory: string): boolean {
   }
 }
 
-/** JavaScript text as a byte string. */
-function toBytes(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1');
-}
-
 /**
  * The in-process form of a tool, unless PATH leads to a foreign program of that name first: then that one is meant.
  * Found nowhere, ours is meant; also when PATH leads to a foreign drbdadm, for then somebody has called ours by its
@@ -53,12 +48,7 @@ export function ownTool(
   const calledByPath = self === undefined || !isOwn(self, ownDirectory);
   if (found !== undefined && !isOwn(found, ownDirectory) && !calledByPath) return undefined;
   return tool === 'drbdsetup'
-    ? (words, io) =>
-        inProcessTools().runDrbdsetup(words, {
-          ...io,
-          stdout: (text) => io.stdout(toBytes(text)),
-          stderr: (text) => io.stderr(toBytes(text)),
-        })
+    ? (words, io) => inProcessTools().runDrbdsetup(words, io)
     : (words, io) => inProcessTools().runDrbdmeta(words, io);
 }
 

@@ -1,13 +1,19 @@
 /** Runs the steps of a plan (drbdadm.md sections 7, 9). */
 import { randomBytes } from 'node:crypto';
 import { type GlobalOptions } from '../config/model';
-import { type CallOrder, type CallResult, type CallRunner } from './back-ends';
+import {
+  type CallOrder,
+  type CallResult,
+  type CallRunner,
+  type RunSettings as CallSettings,
+} from './back-ends';
 import { type TimeLimit } from './command-table';
 import { blockDeviceSize, deviceSectors } from './device-size';
 import { type BackEndCall, type ErrorOutput, type Step } from './plan';
 import { PlanPrinter, type PrintSettings } from './print-plan';
 import { ProgramEnd } from './program-end';
 import { sizeInSectors } from './size-text';
+import { type TextOutput } from './text-output';
 import { waitForConnections } from './wait-console';
 
 export interface RunSettings extends PrintSettings {
@@ -32,16 +38,45 @@ function seconds(global: GlobalOptions, limit: TimeLimit): number {
   }
 }
 
+function howToRun(
+  errors: ErrorOutput,
+  limit: number,
+  output: TextOutput | undefined,
+  order: CallOrder | undefined,
+): CallSettings {
+  const how = { errors, seconds: limit };
+  if (output === undefined) return order === undefined ? how : { ...how, order };
+  return order === undefined ? { ...how, output } : { errors, seconds: limit, output, order };
+}
+
+const NOTHING: Readonly<Record<string, string | undefined>> = {};
+
 export class StepRunner {
   /** Progress mode hides what back ends complain about. */
   quiet = false;
   /** DRBD_RESOURCE stays set once a call has set it, as the real tool's environment does. */
-  private announced: Readonly<Record<string, string | undefined>> = {};
+  private announced: Readonly<Record<string, string | undefined>> = NOTHING;
 
-  private readonly printer: PlanPrinter;
+  private printer: PlanPrinter | undefined;
 
-  constructor(private readonly settings: RunSettings) {
-    this.printer = new PlanPrinter(settings);
+  /** `held`: where everything is said instead of what `settings` names. */
+  constructor(
+    private readonly settings: RunSettings,
+    private readonly held?: TextOutput,
+  ) {}
+
+  private get output(): TextOutput {
+    return this.held ?? this.settings.output;
+  }
+
+  private spoken(): RunSettings {
+    const { settings, held } = this;
+    if (held === undefined) return settings;
+    return {
+      ...settings,
+      output: held,
+      run: (call, how) => settings.run(call, { ...how, output: held }),
+    };
   }
 
   private plainText(call: BackEndCall): string {
@@ -51,20 +86,23 @@ export class StepRunner {
   /** Runs a call for its result. */
   private async perform(call: BackEndCall, order?: CallOrder): Promise<CallResult> {
     const { settings } = this;
-    if (settings.verbose) this.printer.call(call);
+    if (settings.verbose) (this.printer ??= new PlanPrinter(this.spoken())).call(call);
     const limit = seconds(settings.global, call.limit);
     const errors: ErrorOutput = this.quiet && call.errors === 'shown' ? 'hidden' : call.errors;
     if (call.environment.DRBD_RESOURCE !== undefined) this.announced = call.environment;
-    const environment = { ...this.announced, ...call.environment };
-    const how = order === undefined ? { errors, seconds: limit } : { errors, seconds: limit, order };
-    const result = await settings.run({ ...call, environment }, how);
+    const how = howToRun(errors, limit, this.held, order);
+    const complete =
+      this.announced === call.environment || this.announced === NOTHING
+        ? call
+        : { ...call, environment: { ...this.announced, ...call.environment } };
+    const result = await settings.run(complete, how);
     if (result.timedOut) {
-      settings.output.stderr(`Command '${this.plainText(call)}' did not terminate within ${limit} seconds\n`);
+      this.output.stderr(`Command '${this.plainText(call)}' did not terminate within ${limit} seconds\n`);
       throw new ProgramEnd(20);
     }
     // The waits tell their result by their exit code alone.
     if (result.code >= 10 && errors === 'shown' && call.limit !== 'none')
-      settings.output.stderr(`Command '${this.plainText(call)}' terminated with exit code ${result.code}\n`);
+      this.output.stderr(`Command '${this.plainText(call)}' terminated with exit code ${result.code}\n`);
     if (result.code === 0 && call.registers !== undefined) settings.register(call);
     return result;
   }
@@ -86,7 +124,7 @@ export class StepRunner {
     // Killed by a signal counts as success here, too.
     if (first.code <= 0) return 0;
     if (step.finalCodes.includes(first.code)) {
-      if (step.shownCodes.includes(first.code)) this.settings.output.stderr(first.errors);
+      if (step.shownCodes.includes(first.code)) this.output.stderr(first.errors);
       return first.code;
     }
     return step.second.length === 0 && step.thenComplain === undefined ? first.code : this.second(step);
@@ -95,7 +133,7 @@ export class StepRunner {
   private async second(step: Extract<Step, { kind: 'fall-back' }>): Promise<number> {
     const code = await this.sequence(step.second);
     if (code !== 0 || step.thenComplain === undefined) return code;
-    this.settings.output.stderr(`${step.thenComplain}\n`);
+    this.output.stderr(`${step.thenComplain}\n`);
     return 10;
   }
 
@@ -108,7 +146,7 @@ export class StepRunner {
   }
 
   private async resize(step: Extract<Step, { kind: 'resize' }>): Promise<number> {
-    const { output } = this.settings;
+    const { output } = this;
     const before = deviceSectors(step.minor);
     const wanted = step.size === undefined ? undefined : sizeInSectors(step.size);
     let code = await this.code(step.resize);
@@ -138,7 +176,7 @@ export class StepRunner {
       if (now >= wanted) return 0;
       if (now !== before && !told) {
         told = true;
-        this.settings.output.stdout(`Size changed from ${before} to ${now}, waiting for ${wanted}.\n`);
+        this.output.stdout(`Size changed from ${before} to ${now}, waiting for ${wanted}.\n`);
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -150,11 +188,11 @@ export class StepRunner {
     if (code !== 0) return code;
     const size = blockDeviceSize(step.disk);
     if (size.kind === 'error') {
-      this.settings.output.stderr(`${size.message}\n`);
+      this.output.stderr(`${size.message}\n`);
       throw new ProgramEnd(20);
     }
     const quiet = { errors: 'hidden', seconds: 0, holdOutput: true } as const;
-    const known = await this.settings.run(step.readUuid, quiet);
+    const known = await this.spoken().run(step.readUuid, quiet);
     if (known.code === 0 && /[1-9a-f]/i.test(known.output)) return 0;
     const uuid = randomBytes(8).toString('hex').toUpperCase();
     return this.code({ ...step.writeUuid, words: [...step.writeUuid.words, uuid] });
@@ -162,7 +200,7 @@ export class StepRunner {
 
   /** Does one step; the result is the exit code it stands for. */
   private async step(step: Step): Promise<number> {
-    const { output } = this.settings;
+    const { output } = this;
     switch (step.kind) {
       case 'call':
         return this.code(step.call);
@@ -186,7 +224,7 @@ export class StepRunner {
         return code === 5 ? 0 : code;
       }
       case 'wait-for-all':
-        return waitForConnections(step, this.settings);
+        return waitForConnections(step, this.spoken());
     }
   }
 

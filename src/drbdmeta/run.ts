@@ -196,8 +196,7 @@ function checkOptions(tool: Tool, rule: CommandRule): void {
     options.diskfulPeers === undefined || creating,
     'The -D|--diskful-peers option is only allowed with create-md',
   );
-  for (const [name, given] of uuidOptions(options)) {
-    if (!given) continue;
+  for (const name of uuidOptions(options)) {
     only(creating, `The --${name} option is only allowed with create-md`);
     only(format === 'v09', `--${name} is not supported with '${format}'`);
   }
@@ -207,14 +206,15 @@ function checkOptions(tool: Tool, rule: CommandRule): void {
   checkNodeId(tool, rule);
 }
 
-function uuidOptions(options: Options): readonly (readonly [string, boolean])[] {
-  return [
-    ['initial-current-uuid', options.initialCurrentUuid !== undefined],
-    ['consistent', options.consistent],
-    ['uptodate', options.uptodate],
-    ['peers-outdated', options.peersOutdated],
-    ['rotate-uuids', options.rotateUuids],
-  ];
+/** Those that were given. */
+function uuidOptions(options: Options): readonly string[] {
+  const given: string[] = [];
+  if (options.initialCurrentUuid !== undefined) given.push('initial-current-uuid');
+  if (options.consistent) given.push('consistent');
+  if (options.uptodate) given.push('uptodate');
+  if (options.peersOutdated) given.push('peers-outdated');
+  if (options.rotateUuids) given.push('rotate-uuids');
+  return given;
 }
 
 function checkBitmapBlockSize(tool: Tool): void {

@@ -1,7 +1,10 @@
 // One control connection per run directory for all commands of a process, as long as it works.
-import { connectToDaemon, type ControlClient } from '../control/channel/client';
+import { connectToDaemon, type ControlClient, type EventReader } from '../control/channel/client';
 import { ControlError } from '../control/channel/control-error';
 import { runDirectoryPath, type Environment } from '../control/channel/run-directory';
+import { type ChainPlace, type DumpScope } from '../control/contract/messages';
+import { type ControlReply, type ControlRequest } from '../control/contract/requests';
+import { type ResourceSnapshot } from '../control/contract/snapshot';
 import { type ControlConnection, type ControlConnections } from './io';
 
 /** drbdmeta uses it as well. */
@@ -99,24 +102,44 @@ function chainOf(key: object): Chain {
   return made;
 }
 
+/** A connection in a chain for one call. */
+class ChainedConnection implements SharedConnection {
+  private readonly place: ChainPlace;
+
+  constructor(
+    private readonly connection: SharedConnection,
+    private readonly call: CallPlace,
+    chain: number,
+  ) {
+    this.place = { chain, level: call.level };
+  }
+
+  request(request: ControlRequest, timeoutMs?: number): Promise<ControlReply> {
+    const answer = this.connection.request(request, timeoutMs, this.place);
+    this.call.onSent();
+    return answer;
+  }
+  dump(scope?: DumpScope, timeoutMs?: number): Promise<readonly ResourceSnapshot[]> {
+    return this.connection.dump(scope, timeoutMs, this.place);
+  }
+  diskState(minor: number, timeoutMs?: number): Promise<number | undefined> {
+    return this.connection.diskState(minor, timeoutMs, this.place);
+  }
+  events(live: boolean, reader: EventReader): void {
+    this.connection.events(live, reader);
+  }
+  close(): void {
+    this.connection.close();
+  }
+}
+
 /** The shared connection for a call with a place in a chain. */
 export function chainedConnections(env: Environment, call: CallPlace): SharedConnections {
   const chain = chainOf(call.chain);
-  const place = { chain: chain.number, level: call.level };
   return {
     async connect(start) {
       const connection = (chain.connection ??= await sharedConnections(env).connect(start));
-      if (connection === undefined) return undefined;
-      return {
-        ...connection,
-        request(request, timeoutMs) {
-          const answer = connection.request(request, timeoutMs, place);
-          call.onSent();
-          return answer;
-        },
-        dump: (scope, timeoutMs) => connection.dump(scope, timeoutMs, place),
-        diskState: (minor, timeoutMs) => connection.diskState(minor, timeoutMs, place),
-      };
+      return connection === undefined ? undefined : new ChainedConnection(connection, call, chain.number);
     },
   };
 }

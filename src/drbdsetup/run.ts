@@ -67,8 +67,13 @@ function loadCommand(definition: CommandDefinition): Command | Promise<Command> 
   return special.get(definition.name)?.() ?? configure;
 }
 
+interface Execution {
+  readonly objectName: string;
+  readonly work: Promise<number>;
+}
+
 /** Begins the command; what is wrong with its words is thrown. */
-function execute(definition: CommandDefinition, words: readonly string[], io: DrbdsetupIo): Promise<number> {
+function execute(definition: CommandDefinition, words: readonly string[], io: DrbdsetupIo): Execution {
   const columns = io.terminalColumns ?? DEFAULT_COLUMNS;
   const usage = (): string => usageText(io.programName, columns);
   const help = (command = definition): string => commandHelp(command, io.programName, columns);
@@ -95,10 +100,7 @@ function execute(definition: CommandDefinition, words: readonly string[], io: Dr
     ? import('./compat84').then(({ runAddressForm }) => runAddressForm)
     : loadCommand(definition);
   const work = typeof command === 'function' ? command(invocation) : command.then((late) => late(invocation));
-  return work.catch((error: unknown) => {
-    if (!(error instanceof ControlError)) throw error;
-    throw new CommandExit(20, `${context.objectName}: ${error.message}\n`);
-  });
+  return { objectName: context.objectName, work };
 }
 
 /** Texts as byte strings, which is how the tools of this project hand output to each other. */
@@ -134,9 +136,16 @@ async function dispatch(argv: readonly string[], io: DrbdsetupIo): Promise<numbe
     io.stdout(`${usageText(io.programName, columns)}\ninvalid command\n`);
     return 20;
   }
+  let objectName: string | undefined;
   try {
-    return await execute(definition, words, io);
+    const execution = execute(definition, words, io);
+    ({ objectName } = execution);
+    return await execution.work;
   } catch (error) {
+    if (objectName !== undefined && error instanceof ControlError) {
+      io.stderr(`${objectName}: ${error.message}\n`);
+      return 20;
+    }
     if (!(error instanceof CommandExit)) throw error;
     io.stderr(error.stderrText);
     if (error.stdoutText !== '') io.stdout(error.stdoutText);

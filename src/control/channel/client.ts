@@ -5,6 +5,7 @@ import {
   CONTRACT_VERSION,
   MAX_SERVER_MESSAGE,
   type ChainPlace,
+  type ClientMessage,
   type DumpScope,
   type ServerMessage,
 } from '../contract/messages';
@@ -34,10 +35,14 @@ interface Waiter {
   /** Time of `performance.now()` after which nobody waits any more. */
   readonly deadline: number;
   readonly timeoutMs: number;
-  readonly resolve: (message: ServerMessage) => void;
-  readonly reject: (error: ControlError | RequestSkipped) => void;
-  readonly parts: ResourceSnapshot[];
+  /** Is given the last message of the answer. */
+  readonly onAnswer: (message: ServerMessage) => void;
+  readonly onFailure: (error: ControlError | RequestSkipped) => void;
+  /** Of a dump. */
+  readonly parts: ResourceSnapshot[] | undefined;
 }
+
+const unexpected = (): ControlError => new ControlError('protocol', 'the daemon did not answer the request');
 
 export interface DaemonIdentity {
   readonly pid: number;
@@ -108,33 +113,42 @@ export class ControlClient {
    * Sends a request; answers may overtake each other. Throws ControlError if the connection ends or time is up, and
    * RequestSkipped if it has a place in a chain and something before it failed.
    */
-  async request(request: ControlRequest, timeoutMs = 120_000, place?: ChainPlace): Promise<ControlReply> {
-    const where = place === undefined ? {} : { place };
-    const answer = this.ask((id) => encodeMessage({ type: 'request', id, ...where, request }), timeoutMs);
-    const { message } = await answer;
-    if (message.type !== 'reply') throw new ControlError('protocol', 'the daemon did not answer the request');
-    return message.reply;
+  request(request: ControlRequest, timeoutMs = 120_000, place?: ChainPlace): Promise<ControlReply> {
+    return new Promise((resolve, reject) => {
+      const onAnswer = (message: ServerMessage): void => {
+        if (message.type === 'reply') resolve(message.reply);
+        else reject(unexpected());
+      };
+      const id = this.await({ timeoutMs, onAnswer, onFailure: reject });
+      if (id === undefined) return;
+      const what: ClientMessage =
+        place === undefined ? { type: 'request', id, request } : { type: 'request', id, place, request };
+      this.send(encodeMessage(what));
+    });
   }
 
   /** State of one resource (empty if unknown) or of all. Throws as `request` does. */
-  async dump(
-    scope?: DumpScope,
-    timeoutMs = 120_000,
-    place?: ChainPlace,
-  ): Promise<readonly ResourceSnapshot[]> {
+  dump(scope?: DumpScope, timeoutMs = 120_000, place?: ChainPlace): Promise<readonly ResourceSnapshot[]> {
     const which = typeof scope === 'string' ? { resource: scope } : scope;
     const where = place === undefined ? which : { place, ...which };
-    const { parts } = await this.ask((id) => encodeMessage({ type: 'dump', id, ...where }), timeoutMs);
-    return parts;
+    return new Promise((resolve, reject) => {
+      const parts: ResourceSnapshot[] = [];
+      const id = this.await({ timeoutMs, parts, onAnswer: () => resolve(parts), onFailure: reject });
+      if (id !== undefined) this.send(encodeMessage({ type: 'dump', id, ...where }));
+    });
   }
 
   /** Disk state of a minor (`DiskState`), undefined if there is none. Throws as `request` does. */
-  async diskState(minor: number, timeoutMs = 120_000, place?: ChainPlace): Promise<number | undefined> {
+  diskState(minor: number, timeoutMs = 120_000, place?: ChainPlace): Promise<number | undefined> {
     const where = place === undefined ? {} : { place };
-    const answer = this.ask((id) => encodeMessage({ type: 'disk-state', id, ...where, minor }), timeoutMs);
-    const { message } = await answer;
-    if (message.type !== 'disk-state') throw new ControlError('protocol', 'the daemon did not answer');
-    return message.disk;
+    return new Promise((resolve, reject) => {
+      const onAnswer = (message: ServerMessage): void => {
+        if (message.type === 'disk-state') resolve(message.disk);
+        else reject(unexpected());
+      };
+      const id = this.await({ timeoutMs, onAnswer, onFailure: reject });
+      if (id !== undefined) this.send(encodeMessage({ type: 'disk-state', id, ...where, minor }));
+    });
   }
 
   /** Starts or repeats a stream of events on this connection; `live` false: only the dump. */
@@ -170,42 +184,36 @@ export class ControlClient {
     this.socket.destroy();
   }
 
-  private ask(
-    encode: (id: number) => string,
-    timeoutMs: number,
-  ): Promise<{ message: ServerMessage; parts: readonly ResourceSnapshot[] }> {
-    return new Promise((resolve, reject) => {
-      if (this.failure !== undefined) {
-        reject(this.failure);
-        return;
-      }
-      const id = this.nextId++;
-      const parts: ResourceSnapshot[] = [];
-      const deadline = performance.now() + timeoutMs;
-      this.waiting.set(id, {
-        deadline,
-        timeoutMs,
-        parts,
-        resolve: (message) => resolve({ message, parts }),
-        reject,
-      });
-      this.patience.ringAt(deadline);
-      this.socket.ref();
-      this.send(encode(id));
-    });
+  /** The number of what is asked for next; undefined, and its waiter knows, if nothing can be asked for any more. */
+  private await({
+    timeoutMs,
+    parts,
+    onAnswer,
+    onFailure,
+  }: Omit<Waiter, 'deadline' | 'parts'> & { readonly parts?: ResourceSnapshot[] }): number | undefined {
+    if (this.failure !== undefined) {
+      onFailure(this.failure);
+      return undefined;
+    }
+    const id = this.nextId++;
+    const deadline = performance.now() + timeoutMs;
+    this.waiting.set(id, { deadline, timeoutMs, onAnswer, onFailure, parts });
+    this.patience.ringAt(deadline);
+    this.socket.ref();
+    return id;
   }
 
   /** Those whose time is up get no answer. */
   private giveUp(): void {
     const now = performance.now();
-    for (const [id, { deadline, timeoutMs, reject }] of this.waiting) {
+    for (const [id, { deadline, timeoutMs, onFailure }] of this.waiting) {
       if (deadline > now) {
         this.patience.ringAt(deadline);
         continue;
       }
       this.waiting.delete(id);
       this.rest();
-      reject(new ControlError('timeout', `no answer from the daemon within ${timeoutMs / 1000} s`));
+      onFailure(new ControlError('timeout', `no answer from the daemon within ${timeoutMs / 1000} s`));
     }
   }
 
@@ -251,7 +259,7 @@ export class ControlClient {
         }
         break;
       case 'part':
-        this.waiting.get(message.id)?.parts.push(message.snapshot);
+        this.waiting.get(message.id)?.parts?.push(message.snapshot);
         break;
       case 'disk-state':
         // The asker goes on with its disk before the next answer: the daemon gets its next request while others wait.
@@ -280,8 +288,8 @@ export class ControlClient {
     if (waiter !== undefined) {
       this.waiting.delete(message.id);
       this.rest();
-      if (message.type === 'skipped') waiter.reject(new RequestSkipped());
-      else waiter.resolve(message);
+      if (message.type === 'skipped') waiter.onFailure(new RequestSkipped());
+      else waiter.onAnswer(message);
     } else if (message.type === 'dump-end') this.reader?.onDumpEnd();
   }
 
@@ -291,7 +299,7 @@ export class ControlClient {
     this.patience.stop();
     this.socket.destroy();
     this.onFailed?.(error);
-    for (const waiter of this.waiting.values()) waiter.reject(error);
+    for (const waiter of this.waiting.values()) waiter.onFailure(error);
     this.waiting.clear();
     this.reader?.onClosed(error);
   }
