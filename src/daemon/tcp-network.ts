@@ -76,20 +76,23 @@ class TcpListener implements Listener {
 
 class TcpAttempt implements ConnectAttempt {
   private over = false;
-  private readonly socket: net.Socket | undefined;
-  private readonly timer: NodeJS.Timeout | undefined;
+  private socket: net.Socket | undefined;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly queue: InputQueue,
     private readonly local: Endpoint,
     private readonly remote: Endpoint,
-    timeout: number,
+    private readonly timeout: number,
     private readonly waiter: ConnectWaiter,
   ) {
-    if (!isSupported(local) || !isSupported(remote)) {
-      queue.later(() => this.failed(EAFNOSUPPORT));
-      return;
-    }
+    if (!isSupported(local) || !isSupported(remote)) queue.later(() => this.failed(EAFNOSUPPORT));
+    // Who asked for many connections at once gets all answers before the first is tried.
+    else setImmediate(() => this.open());
+  }
+  private open(): void {
+    const { over, queue, local, remote, timeout } = this;
+    if (over) return;
     try {
       this.socket = net.connect({
         host: remote.host,

@@ -248,6 +248,28 @@ describe('connecting and listening', () => {
   test('unsupported families are refused by an error', async () => {
     expect(await connect({ family: 'sdp', host: '127.0.0.1', port: 1 }, at('127.0.0.1', 1))).toBe(97);
   });
+  test('an attempt that is cancelled in the turn that asked for it never reaches the other side', async () => {
+    const here = at('127.11.0.1', await freePort('127.11.0.1'));
+    const incoming: ByteStream[] = [];
+    const listener = network.listen(here, {
+      onIncoming: (stream) => incoming.push(stream),
+      onListenFailed: (error) => throwing(new Error(`listen: ${error}`)),
+    });
+    const said: unknown[] = [];
+    const waiter = {
+      onConnected: (stream: ByteStream) => said.push(stream),
+      onConnectFailed: (error: number) => said.push(error),
+    };
+    network.connect(at('127.11.0.3', 7788), here, 2000, waiter).cancel();
+    // The listener accepts in order: what comes after it would come before this one.
+    const later = await connect(at('127.11.0.2', 7788), here);
+    if (typeof later === 'number') throw new Error(`connect: ${later}`);
+    while (incoming.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(incoming.map(({ remote }) => remote.host)).toEqual(['127.11.0.2']);
+    expect(said).toEqual([]);
+    for (const stream of [later, ...incoming]) stream.destroy();
+    listener.close();
+  });
   test('a cancelled attempt says nothing', async () => {
     const port = await freePort('127.0.0.1');
     let told = false;
