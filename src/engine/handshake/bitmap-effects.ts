@@ -7,6 +7,7 @@ import { isSync } from '../state/derived';
 import { logLine } from '../state/object-log';
 import { unusedBitmapIndex } from '../uuid/day-zero';
 import { setBitmapUuidWithHistory } from '../uuid/generation';
+import { slotsOfGeneration } from '../uuid/slots-of-generation';
 import { type Strategy } from './strategy';
 
 export function prepareBitmap(
@@ -29,7 +30,8 @@ export function prepareBitmap(
       const own = device.backing?.slotOf(strategy.node) ?? -1;
       // Nodes without a slot of their own count from day 0, as all slots that nobody has.
       const slot = own < 0 && device.backing ? unusedBitmapIndex(device.backing.superblock) : own;
-      if (own >= 0 && dataActions.isPartialSlot(device, slot)) {
+      const alike = slotsOfGeneration(device, strategy.node, peerDevice.peerNodeId);
+      if (own >= 0 && alike.some((other) => dataActions.isPartialSlot(device, other))) {
         const text = `Setting all bitmap bits, some were cleared for node_id=${strategy.node}`;
         logLine(peerDevice, 'info', text);
         dataActions.setSlot(device, bitmapSlot);
@@ -38,6 +40,7 @@ export function prepareBitmap(
         logLine(peerDevice, 'info', text);
         if (fellShortOfOurSlot(peerDevice)) dataActions.mergeSlot(device, slot, bitmapSlot);
         else dataActions.copySlot(device, slot, bitmapSlot);
+        for (const other of alike) dataActions.mergeSlot(device, other, bitmapSlot);
       } else {
         logLine(
           peerDevice,

@@ -17,6 +17,7 @@ import {
 } from './generation';
 import { resolvedCurrent } from './own-uuids';
 import { type PeerUuids } from './peer-uuids';
+import { slotsOfGeneration } from './slots-of-generation';
 import { logOwnUuids } from './uuid-log';
 
 /** Looks at the identifiers just received from `peerDevice`. Returns whether ours were changed. */
@@ -160,6 +161,7 @@ function copySlot(device: Device, from: number, to: number): void {
   const source = slotOf(superblock, from);
   const target = slotOf(superblock, to);
   const previous = target.bitmapUuid;
+  const slots = slotsOfGeneration(device, from, to);
   setBitmapUuid(device, to, source.bitmapUuid, source.bitmapDagtag);
   pushHistory(device, previous);
   if (source.bitmapIndex < 0 || target.bitmapIndex < 0) {
@@ -167,11 +169,15 @@ function copySlot(device: Device, from: number, to: number): void {
     return;
   }
   const nodes = `Node ${to} (${nameOf(device, to)}) synced up to node ${from} (${nameOf(device, from)}).`;
-  const slots = `copying bitmap slot ${source.bitmapIndex} to ${target.bitmapIndex}.`;
-  logLine(device, 'info', `${nodes} ${slots}`);
+  const copying = `copying bitmap slot ${source.bitmapIndex} to ${target.bitmapIndex}.`;
+  logLine(device, 'info', `${nodes} ${copying}`);
   const { dataActions } = device.resource.host;
-  if (dataActions.isPartialSlot(device, source.bitmapIndex)) dataActions.setSlot(device, target.bitmapIndex);
-  else dataActions.copySlot(device, source.bitmapIndex, target.bitmapIndex);
+  if (slots.some((slot) => dataActions.isPartialSlot(device, slot))) {
+    dataActions.setSlot(device, target.bitmapIndex);
+    return;
+  }
+  dataActions.copySlot(device, source.bitmapIndex, target.bitmapIndex);
+  for (const slot of slots) dataActions.mergeSlot(device, slot, target.bitmapIndex);
 }
 
 /** The peer holds one UUID for two absent nodes: it made such a copy; so do we if we own a bitmap with that UUID. */
