@@ -240,11 +240,11 @@ const marksNothing = (one: ClusterNode, two: ClusterNode): boolean =>
 /**
  * A target has the source's data when it says so (engine.md 4.7), whether the source lives to hear of it or not. A source
  * is one only when its target has answered with its own bitmap, so that this resync has begun and ended. A Primary that
- * goes on without both does not change that.
+ * goes on without both does not change that, nor does the source that meets one and turns Outdated just then.
  */
 const hasCaughtUp = (target: ClusterNode, source: ClusterNode): boolean =>
   target.seesInSync(source) &&
-  source.diskIsUpToDate &&
+  source.diskState >= DiskState.Outdated &&
   source.viewOf(target)?.repl === ReplicationState.SyncSource;
 /** With a disk of its own or without one (engine.md 10.3, 10.10). */
 const writesTo = (primary: ClusterNode, node: ClusterNode): boolean =>
