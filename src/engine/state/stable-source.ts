@@ -1,5 +1,5 @@
 /** Is there a node whose data cannot be overtaken while we sync from an unstable one (engine.md 5.11)? */
-import { ReplicationState, Role } from '../../control/contract/states';
+import { DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { UUID_FLAG } from '../../wire/uuids110';
 import { hasNode } from '../node-mask';
 import { isSyncTarget } from './derived';
@@ -26,6 +26,7 @@ export function hasStableSource(node: DeviceChange, peer: PeerDeviceChange, side
     if (other.link[side].peerRole === Role.Primary && !peerDevice.connection.options.allowTwoPrimaries)
       return true;
     const stable = ((peerDevice.uuids?.flags ?? 0n) & UUID_FLAG.STABLE) !== 0n;
-    return isSyncTarget(other[side].repl) && stable;
+    // One that is a target itself sees no Primary either, but what it has comes from a node that may see one.
+    return isSyncTarget(other[side].repl) && stable && other[side].pdsk === DiskState.UpToDate;
   });
 }
