@@ -71,6 +71,17 @@ const foundBugs: readonly (readonly [seed: number, hosts: number, bug: string])[
   [513949, 4, 'a host without a disk took older data for UpToDate, as the peer that held them did'],
   [517701, 3, 'a Primary attached data that one peer had refused to go on with, as another peer was behind'],
   [530160, 4, 'the same'],
+  [
+    551103,
+    4,
+    'a host got the marks of one of two others of its generation, and lacked what the other one lacked',
+  ],
+  [
+    516034,
+    5,
+    'the target of a source that follows a Primary became UpToDate because of one that was a target too',
+  ],
+  [701654, 4, 'a disk was detached with a generation that no peer had heard of'],
 ];
 test.each(foundBugs)('seed %i, %i hosts: %s', (seed, hosts) => {
   expect(verdictOn(seed, hosts)).toEqual(['1 passed, 0 failed']);
@@ -93,6 +104,7 @@ const wronglyBlamed: readonly (readonly [seed: number, hosts: number, claim: str
   [513680, 3, 'no rest, for its operator tried to resume a resync that he had not paused, and not the other'],
   [560312, 3, 'the same, of a resync that began at rest'],
   [515135, 5, 'what a Primary had not flushed when its disk failed, for its peers had less of it'],
+  [701371, 4, 'what a crashed Primary took back as it turned Outdated'],
   [502111, 5, 'the end, for its operator tried to attach for ever and never connected'],
 ];
 test.each(wronglyBlamed)('seed %i, %i hosts is not blamed for %s', (seed, hosts) => {

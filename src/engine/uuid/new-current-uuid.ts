@@ -108,8 +108,15 @@ function rotateOnDisk(device: Device, weak: NodeMask, done: (outcome: Rotation) 
   setCurrentUuid(device, ports.random.u64());
   if (wasDay0 || unsure) pushHistory(device, before.currentUuid);
   dataActions.syncMetadata(device, (error) => {
-    if (error !== 0 && device.backing !== undefined) {
+    // A disk that is being let go may have it, and no peer is told of what such a disk holds.
+    const leaves = error === 0 && device.now.disk < DiskState.Negotiating;
+    if (leaves || (error !== 0 && device.backing !== undefined))
       device.unwrittenGeneration = { uuid: superblock.currentUuid, predecessor: before.currentUuid };
+    if (leaves) {
+      done('failed');
+      return;
+    }
+    if (error !== 0 && device.backing !== undefined) {
       Object.assign(superblock, before);
       setExposedUuid(device, before.currentUuid);
       markDirty(device);

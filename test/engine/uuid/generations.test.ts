@@ -119,6 +119,23 @@ describe('a new current UUID', () => {
     ]);
   });
 
+  test('that a disk is let go with is told to nobody, and is not settled', () => {
+    const world = new World();
+    const { resource, device } = twoNodes(world, DiskState.UpToDate, 0x540n, Off, DiskState.DUnknown);
+    becomePrimary(resource);
+    let settled: boolean | undefined;
+    newCurrentUuid(device, false, (outcome) => (settled = outcome));
+    device.now.disk = DiskState.Detaching;
+    world.settle();
+    expect(settled).toBe(false);
+    expect(device.unwrittenGeneration).toEqual({
+      uuid: superblockOf(device).currentUuid,
+      predecessor: 0x540n,
+    });
+    expect(world.log).toEqual([]);
+    expect(world.calls.filter((call) => call.startsWith('send'))).toEqual([]);
+  });
+
   test('waits for a handshake that compares identifiers', () => {
     const world = new World();
     const { resource, device } = twoNodes(world, DiskState.UpToDate, 0x540n, Off, DiskState.DUnknown);
@@ -328,4 +345,28 @@ test('the end of a resync as target keeps slots that count from an older generat
   noteResyncStart(source);
   finishResyncAsTarget(source);
   expect(slot(device, 2)).toBe(0x5e00n);
+});
+
+test('a node that reached the generation of two others gets the marks of both', () => {
+  const world = new World();
+  const resource = buildResource(world, { peers: ['b', 'c', 'd'] });
+  const device = firstDevice(resource);
+  attachBacking(device, DiskState.UpToDate, 0x9000n);
+  setSlot(device, 1, 0x5000n);
+  setSlot(device, 2, 0x5000n);
+  setSlot(device, 3, 0x3000n);
+  for (const node of [1, 2]) {
+    const found = superblockOf(device).peers[node];
+    if (found) found.bitmapDagtag = 10n;
+  }
+  const returned = peerDeviceNamed(resource, 'd');
+  returned.uuids = peerUuids(0x5000n);
+  returned.uuidsReceived = true;
+  expect(detectFinishedResyncs(returned)).toBe(true);
+  expect(slot(device, 3)).toBe(0x5000n);
+  expect(world.calls.filter((call) => /copySlot|mergeSlot/.test(call))).toEqual([
+    'copySlot(r0/0 drbd0, 0, 2)',
+    'mergeSlot(r0/0 drbd0, 0, 2)',
+    'mergeSlot(r0/0 drbd0, 1, 2)',
+  ]);
 });
