@@ -21,7 +21,7 @@ import { changeWord } from '../twopc/change-words';
 import { hasNode, NO_NODES, nodeBit } from '../node-mask';
 import { type Answer, OK, refuse } from './answer';
 import { allocateBitmapSlots } from './bitmap-slots';
-import { determineSize, sizeText } from './device-size';
+import { determineSize, sizeOfPeers, sizeText } from './device-size';
 
 export function attach(device: Device, request: Attach, answer: Answer): void {
   if (device.now.disk > DiskState.Diskless || device.backing !== undefined || device.attaching) {
@@ -97,7 +97,7 @@ function takeOver(device: Device, backing: BackingDevice, answer: Answer): void 
   if (refusal !== undefined) return abandon(device, backing, refusal.code, refusal.info, answer);
   logLine(device, 'info', `Maximum number of peer devices = ${backing.superblock.bmMaxPeers}`);
   resource.host.dataActions.writeOrderingChanged(resource);
-  const size = determineSize(device);
+  const size = determineSize(device, false, sizeOfPeers(device));
   const stored = backing.superblock.effectiveSize;
   if (stored > 0 && size < stored && backing.superblock.flags & DeviceFlag.CONSISTENT) {
     const info =

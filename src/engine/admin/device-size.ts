@@ -47,6 +47,15 @@ export function determineSize(device: Device, assumePeerHasSpace = false, agreed
   return user > 0 && user <= size ? user : size;
 }
 
+/**
+ * The largest size that a connected peer with a disk works with, 0 = there is none: such peers may have grown with nodes that are away
+ * now, while we had no disk.
+ */
+export const sizeOfPeers = (device: Device): number =>
+  device.peerDevices
+    .filter((peer) => tellsItsSize(peer) && peer.sizes.dSize > 0)
+    .reduce((largest, { sizes }) => Math.max(largest, sizes.cSize), 0);
+
 const UNITS = ['KB', 'MB', 'GB', 'TB', 'PB', 'EB'] as const;
 
 /** `16 MB (16344 KB)`. */

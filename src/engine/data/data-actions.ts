@@ -121,17 +121,20 @@ function resyncStopped(peerDevice: PeerDevice): void {
   if (!isVerify(now.repl)) io.verify?.cancel();
 }
 
-/** The device grew while nobody was connected: the new area is out of sync; the diskful Primary is the source. */
+/**
+ * The device grew with an attach: the new area is out of sync; the diskful Primary is the source. The peer has it already, perhaps, and
+ * knows of nothing: it is asked to follow.
+ */
 function resyncGrownArea(peerDevice: PeerDevice): void {
   const { device, connection, resource } = peerDevice;
   logLine(peerDevice, 'info', 'Resync of new storage after online grow');
   const { role } = resource.now;
   const { peerRole } = connection.now;
-  const source = role === peerRole ? resource.nodeId < connection.peerNodeId : role === 1;
+  const source = role === peerRole ? resource.nodeId < connection.peerNodeId : role === Role.Primary;
+  const repl = source ? ReplicationState.WFBitMapS : ReplicationState.WFBitMapT;
   if (device.now.disk < DiskState.Inconsistent) return;
-  changeState(resource, { hard: true, tag: 'resize' }, () => {
-    peerDevice.next.repl = source ? ReplicationState.WFBitMapS : ReplicationState.WFBitMapT;
-  });
+  const isIdle = (): boolean => peerDevice.now.repl === ReplicationState.Established;
+  startResync(peerDevice, repl, 'resize', () => undefined, isIdle);
 }
 
 /** As above, but known only since the sizes were exchanged: the source asks for it, so that any peer follows. */

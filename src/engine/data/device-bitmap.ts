@@ -44,6 +44,8 @@ export class DeviceBitmap {
   private dirtyPageCount = 0;
   /** Slots of which bits were cleared: by a resync that may have been interrupted. */
   private readonly partial: boolean[];
+  /** Sector from which on the storage is new in this life of the disk: hosts of one generation may differ there. */
+  private grownFrom = Infinity;
 
   constructor(
     readonly sectors: number,
@@ -146,6 +148,13 @@ export class DeviceBitmap {
   anyInRange(slot: number, sector: number, sectors: number): boolean {
     const next = this.findNext(slot, this.bitOfSector(sector));
     return next >= 0 && next < this.endBit(sector, sectors);
+  }
+
+  /** Is any block of storage out of sync that came with a larger size? */
+  anyInNewStorage(slot: number): boolean {
+    return (
+      this.grownFrom < this.sectors && this.anyInRange(slot, this.grownFrom, this.sectors - this.grownFrom)
+    );
   }
 
   /** Sets bits `from`..`end`-1. */
@@ -259,6 +268,7 @@ export class DeviceBitmap {
 
   /** Carries the bits of a bitmap of another size over (resize); bits of new blocks are `newBits`. */
   adoptFrom(other: DeviceBitmap, newBits: boolean): void {
+    this.grownFrom = Math.min(other.grownFrom, newBits && other.sectors > 0 ? other.sectors : Infinity);
     for (let slot = 0; slot < Math.min(this.slots, other.slots); slot++) {
       for (let bit = other.findNext(slot, 0); bit >= 0 && bit < this.bits;) {
         const end = other.findNextClear(slot, bit);

@@ -108,6 +108,7 @@ function finishAsTarget(run: ResyncRun): void {
         newDisk === DiskState.UpToDate &&
         other.next.repl === ReplicationState.PausedSyncT &&
         !hasLeftBehind(other) &&
+        !differsInNewStorage(other) &&
         (!hasCrashedAsPrimary(other) || hasGoneOnFrom(peerDevice, other.uuids?.currentUuid))
       )
         other.next.repl = ReplicationState.Established;
@@ -136,6 +137,10 @@ function hasGoneOnFrom({ uuids }: PeerDevice, generation: bigint | undefined): b
   );
 }
 
+/** What was in storage before the device grew into it is everybody's own: it is everywhere what one of them has (engine.md 9.9). */
+const differsInNewStorage = ({ device, bitmapSlot }: PeerDevice): boolean =>
+  bitmapSlot >= 0 && device.backing?.bitmap.anyInNewStorage(bitmapSlot) === true;
+
 /** Its last writes may be its own, although its generation is everybody's. */
 const hasCrashedAsPrimary = ({ uuids }: PeerDevice): boolean =>
   uuids !== undefined && (uuids.flags & UUID_FLAG.CRASHED_PRIMARY) !== 0n;
@@ -149,6 +154,7 @@ function waitingWithSameData(peerDevice: PeerDevice): PeerDevice[] {
     (other) =>
       other.now.repl === ReplicationState.PausedSyncT &&
       !hasCrashedAsPrimary(other) &&
+      !differsInNewStorage(other) &&
       other.now.pdsk === DiskState.UpToDate &&
       other.bitmapSlot >= 0 &&
       other.uuids !== undefined &&

@@ -106,10 +106,11 @@ export function deferPeerDevice(
     peerDevice.resyncAfterNegotiation &&
     node.new.disk > DiskState.Negotiating &&
     peer.new.pdsk > DiskState.Negotiating &&
-    peer.new.repl === Established
+    peer.new.repl >= Established
   ) {
     peerDevice.resyncAfterNegotiation = false;
-    dataActions.resyncGrownArea(peerDevice);
+    // A resync takes the new blocks with it.
+    if (peer.new.repl === Established) dataActions.resyncGrownArea(peerDevice);
   }
   if (peerDevice.newStorageAtConnect && peer.new.repl >= Established) {
     peerDevice.newStorageAtConnect = false;
