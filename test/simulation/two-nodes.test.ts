@@ -139,6 +139,7 @@ const foundBugs: readonly (readonly [
   [711736, 'full', 'a verify compared a block whose write had arrived and waited for a flush'],
   [520162, 'full', 'a write was to survive a failed disk and a lost cache (the judge)'],
   [700054, 'full', 'as 520162'],
+  [714940, 'full', 'as 520162, with a disk that was detached by force (the judge)'],
   [69, 'grow', 'data counted as given up although the invalidation was refused (the judge)'],
 ];
 test.each(foundBugs)('seed %i (%s): %s', (seed, mix) => {

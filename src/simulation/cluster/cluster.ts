@@ -115,6 +115,10 @@ export class Cluster {
       judgeMedium(this, node, this.positions.durable(node.name), 'after it lost power');
   }
 
+  /** Its operator has just detached the disk by force. */
+  gaveUpDisk(node: ClusterNode): void {
+    if (node.isPrimary && node.diskState === DiskState.Detaching) this.losesDisk(node);
+  }
   /** What `node` holds is given up from the moment on when that begins. To be called with the answer. */
   invalidates(node: ClusterNode): () => void {
     this.invalidating.add(node);
@@ -181,7 +185,7 @@ export class Cluster {
     this.primaries.add(node.name);
     this.demoted.delete(node.name);
   }
-  /** An error of its disk, not a decision of its operator: a detach waits until the peers have everything. */
+  /** An error of its disk does not wait until the peers have everything, as a plain detach does. */
   private observeFailure(node: ClusterNode): void {
     const failed = node.isPrimary && node.diskState === DiskState.Failed;
     if (failed === this.withFailedDisk.has(node.name)) return;
@@ -190,6 +194,10 @@ export class Cluster {
       return;
     }
     this.withFailedDisk.add(node.name);
+    this.losesDisk(node);
+  }
+  /** The disks that the Primary takes for UpToDate go on without this one. */
+  private losesDisk(node: ClusterNode): void {
     const upToDate = this.peersOf(node).filter((peer) => node.seesUpToDate(peer));
     this.positions.failedUnderPrimary(
       node.name,

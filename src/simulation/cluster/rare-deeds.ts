@@ -36,6 +36,7 @@ export class RareDeeds {
     if (node === undefined || !node.diskIsUpToDate) return undefined;
     const forced = this.random.chance(0.2);
     node.run('detach', [forced ? forcedDetachRequest : detachRequest], () => undefined);
+    if (forced) this.cluster.gaveUpDisk(node);
     return forced ? 'forced detach' : 'detach';
   }
   attach(): string | undefined {

@@ -111,8 +111,8 @@ export class DiskPositions {
     loser.crashedFor.clear();
   }
   /**
-   * The disk of a Primary failed while these others were UpToDate, as far as the Primary knows: it counts as left behind
-   * from now on (engine.md 9.3, 11.1), and is overwritten with what they hold. What they had not flushed when they lost
+   * The disk of a Primary failed, or was detached by force, while these others were UpToDate, as far as the Primary knows: it counts as left behind
+   * from now on (engine.md 9.2, 9.3, 11.1), and is overwritten with what they hold. What they had not flushed when they lost
    * power, before or afterwards, was on a failed disk and in a lost cache: two failures, and it may be gone.
    */
   failedUnderPrimary(node: string, upToDate: readonly string[]): void {
