@@ -9,6 +9,7 @@ import { setRole } from '../roles/set-role';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
 import { whenStateChanges } from '../state/waiters';
+import { writesGoOn } from './drain-writes';
 import { OpenFile, type OpenFileOwner } from './open-file';
 import { flushPeerAck, startNewEpoch } from './transfer-log';
 
@@ -201,7 +202,7 @@ export class DeviceExport implements ExportedDevice, OpenFileOwner {
     const look = (): void => {
       startNewEpoch(resource);
       flushPeerAck(resource);
-      if (settled() || resource.cachedSuspended) this.later(done);
+      if (settled() || (resource.cachedSuspended && !writesGoOn(resource))) this.later(done);
       else resource.host.ports.scheduler.after(5, { onTimer: look });
     };
     look();
