@@ -137,6 +137,7 @@ const foundBugs: readonly (readonly [
     'a write that retired behind a slow one was marked again although a resync had brought it',
   ],
   [711736, 'full', 'a verify compared a block whose write had arrived and waited for a flush'],
+  [718319, 'full', 'a demotion while I/O was suspended hid that a lost peer lacked writes'],
   [520162, 'full', 'a write was to survive a failed disk and a lost cache (the judge)'],
   [700054, 'full', 'as 520162'],
   [714940, 'full', 'as 520162, with a disk that was detached by force (the judge)'],

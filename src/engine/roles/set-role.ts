@@ -12,6 +12,7 @@ import { changeClusterWide, type ChangeDone } from '../twopc/coordinator';
 import { changeWord } from '../twopc/change-words';
 import { type ClusterOutcome } from '../twopc/twopc-state';
 import { afterDemotion, afterPromotion, tellPeers } from './after-role-change';
+import { beforeDemotion } from './before-demotion';
 import { openerTexts } from './opener-texts';
 
 export interface RoleOptions {
@@ -35,7 +36,7 @@ export function setRole(
 ): void {
   const change = new RoleChange(resource, role, options, done);
   if (role === Role.Primary) resource.host.peerActions.checkPeers(resource, () => change.whenSettled());
-  else change.attempt();
+  else beforeDemotion(resource, () => change.attempt());
 }
 
 class RoleChange {

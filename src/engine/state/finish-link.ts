@@ -46,7 +46,8 @@ function finishKeptRequests(change: StateChange, link: LinkChange): void {
   if (!isSuspended(change, 'old')) return;
   const { connection } = link;
   const { dataActions } = connection.resource.host;
-  const goesOn = !isSuspended(change, 'new') || change.new.failIo;
+  const demoted = change.old.role === Role.Primary && change.new.role !== Role.Primary;
+  const goesOn = !isSuspended(change, 'new') || change.new.failIo || (demoted && staysBehind(change, link));
   if (link.new.cstate < ConnectionState.Connected) {
     if (goesOn) dataActions.cancelRequests(connection);
   } else if (link.old.cstate < ConnectionState.Connected) {
@@ -55,3 +56,10 @@ function finishKeptRequests(change: StateChange, link: LinkChange): void {
     else dataActions.resendRequests(connection);
   }
 }
+
+/** It does not know our generation: what it lacks is synced by marks, and nobody sends it again (roles/before-demotion.ts). */
+const staysBehind = (change: StateChange, link: LinkChange): boolean =>
+  peersOf(change, link).every(({ peerDevice: { device, peerNodeId } }) => {
+    const slot = device.backing?.superblock.peers[peerNodeId];
+    return slot !== undefined && slot.bitmapUuid !== 0n;
+  });

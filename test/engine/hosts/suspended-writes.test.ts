@@ -4,7 +4,9 @@
  */
 import { DiskState, Role } from '../../../src/control/contract/states';
 import { type Opener } from '../../../src/engine/application-io';
+import { applyActivityLog } from '../../../src/simulation/metadata-tool';
 import { type World } from '../../../src/simulation/world/world';
+import { placeOf } from './grown-disks';
 import { type TestHost, twoHosts } from './two-hosts';
 
 const block = new Uint8Array(4096).fill(7);
@@ -56,4 +58,28 @@ test.each([1, 2, 3])('what is kept for a lost peer holds nobody up (seed %d)', (
   a.machine.input(() => opener.close());
   const role = (): Role | undefined => a.engine.resources.get('r0')?.now.role;
   expect(world.runUntil(() => role() === Role.Secondary, 10_000, 1)).toBe(true);
+});
+
+test.each([1, 2, 3])('a demotion does not hide what a lost peer has not written (seed %d)', (seed) => {
+  const { world, a, b, opener } = suspended(seed);
+  cutOff(world, a, b);
+  b.machine.stop('power-lost');
+  a.machine.input(() => opener.close());
+  const role = (): Role | undefined => a.engine.resources.get('r0')?.now.role;
+  expect(world.runUntil(() => role() === Role.Secondary, 60_000, 1)).toBe(true);
+  a.must({ command: 'down', resource: 'r0' });
+  b.machine.faults('/dev/sda').slowest = 0.4;
+  world.network.heal(a.address, b.address);
+  world.network.heal(b.address, a.address);
+  b.start();
+  applyActivityLog(placeOf(a));
+  for (const [host, peer] of [
+    [a, b],
+    [b, a],
+  ] as const)
+    host.up([peer], { protocol: 'B' });
+  expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
+  world.run(1000);
+  expect(b.contents()[0]).toBe(7);
+  expect(Buffer.from(b.contents()).equals(Buffer.from(a.contents()))).toBe(true);
 });
