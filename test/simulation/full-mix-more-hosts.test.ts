@@ -81,6 +81,7 @@ const foundBugs: readonly (readonly [seed: number, hosts: number, bug: string])[
     5,
     'the target of a source that follows a Primary became UpToDate because of one that was a target too',
   ],
+  [520776, 4, 'a source that was restarted twice forgot that its target may have come to its generation'],
   [701654, 4, 'a disk was detached with a generation that no peer had heard of'],
 ];
 test.each(foundBugs)('seed %i, %i hosts: %s', (seed, hosts) => {

@@ -1,6 +1,7 @@
 /** Flags of the superblock that follow the state (engine.md 11.1 and 2.6 step 6). */
 import { DeviceFlag, PeerFlag } from '../../metadata/superblock-flags';
 import { DiskState, ReplicationState, Role } from '../../control/contract/states';
+import { hasNode } from '../node-mask';
 import { type Device, wantsBitmap } from '../objects';
 import { QUORUM_OFF } from '../options';
 import { type DeviceChange, type PeerDeviceChange, type StateChange } from './state-change';
@@ -84,7 +85,10 @@ const hasPrimary = (change: StateChange): boolean =>
 
 function slotFlags(peer: PeerDeviceChange, old: number): number {
   const { pdsk, repl } = peer.new;
-  let flags = withFlag(old, PeerFlag.CONNECTED, repl > ReplicationState.Off);
+  const { device, peerNodeId } = peer.peerDevice;
+  // Who may have reached our generation as the last connection broke may have done so after another restart, too.
+  const stillMay = hasNode(device.mayBeOnCurrent, peerNodeId);
+  let flags = withFlag(old, PeerFlag.CONNECTED, repl > ReplicationState.Off || stillMay);
   const outdated = pdsk === DiskState.Inconsistent || pdsk === DiskState.Outdated;
   if (outdated) flags = withFlag(flags, PeerFlag.OUTDATED, true);
   else if (pdsk === DiskState.Consistent || pdsk === DiskState.UpToDate)
