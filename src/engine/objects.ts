@@ -189,6 +189,8 @@ export class Device {
    * this host stopped, so that the end of a resync may not have got to the meta-data.
    */
   mayBeOnCurrent: NodeMask = NO_NODES;
+  /** Nodes for which blocks are marked, as others were told. */
+  announcedAsMarked: NodeMask = NO_NODES;
   newCurrentUuidOwed = false;
   newCurrentUuidArmed = false;
   writingNewCurrentUuid = false;

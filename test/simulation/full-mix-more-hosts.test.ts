@@ -83,6 +83,13 @@ const foundBugs: readonly (readonly [seed: number, hosts: number, bug: string])[
   ],
   [520776, 4, 'a source that was restarted twice forgot that its target may have come to its generation'],
   [701654, 4, 'a disk was detached with a generation that no peer had heard of'],
+  [
+    520776,
+    4,
+    'a host was taken for in sync with one for which it had marks, as there was no bitmap UUID for that',
+  ],
+  [550036, 4, 'the same'],
+  [560205, 5, 'the same'],
 ];
 test.each(foundBugs)('seed %i, %i hosts: %s', (seed, hosts) => {
   expect(verdictOn(seed, hosts)).toEqual(['1 passed, 0 failed']);

@@ -1,12 +1,13 @@
 /** What we tell a peer of ourselves: parameters, sizes, generation identifiers, state (wire-protocol.md 7.4-7.8). */
 import { DiskState, ReplicationState, Role } from '../../control/contract/states';
+import { type PeerSlot09 } from '../../metadata/superblock-09';
 import { DeviceFlag, PeerFlag } from '../../metadata/superblock-flags';
 import { FEATURE, LIMIT, NO_VOLUME } from '../../wire/features';
 import { packState, stateToWire } from '../../wire/state-word';
 import { packUuidLists, UUID_FLAG, UUID_NOT_IN_SYNC } from '../../wire/uuids110';
 import { logicalBlockSize } from '../admin/device-size';
 import { peerDeviceOptions } from '../apply-options';
-import { NO_NODES, type NodeMask } from '../node-mask';
+import { NO_NODES, nodeBit, type NodeMask } from '../node-mask';
 import { type Connection, type Device, type PeerDevice, type Resource } from '../objects';
 import { authoritativeNodes, combinedDependency, isStable, isSyncTarget, weakNodes } from '../state/derived';
 import { committedDevice, committedState } from '../state/state-change';
@@ -86,6 +87,19 @@ function announcedFlags(peerDevice: PeerDevice, syncTarget: boolean, extra: bigi
   return flags;
 }
 
+/**
+ * A connected third node of our generation for which blocks are marked: they are yet to be brought to it, or from it. Others would take
+ * "no bitmap UUID" for "in sync", and forget what they have marked for it.
+ */
+function isMarkedOnly({ device, peerNodeId }: PeerDevice, slot: PeerSlot09, node: number): boolean {
+  // A crashed Primary is known to have last writes of its own.
+  if (node === peerNodeId || device.crashedPrimary || device.now.disk < DiskState.Outdated) return false;
+  // How far a node that is away has come is for those to settle who meet it: so recorded kernels.
+  if ((device.peerDeviceOf(node)?.now.repl ?? ReplicationState.Off) < ReplicationState.Established)
+    return false;
+  return slot.bitmapIndex >= 0 && device.resource.host.dataActions.slotBits(device, slot.bitmapIndex) > 0;
+}
+
 function bitmapUuids(peerDevice: PeerDevice): Map<number, bigint> {
   const { device } = peerDevice;
   const { superblock } = device.backing ?? {};
@@ -99,7 +113,9 @@ function bitmapUuids(peerDevice: PeerDevice): Map<number, bigint> {
       isSyncTarget(peer.now.repl) &&
       peer.uuids !== undefined &&
       !sameUuid(peer.uuids.currentUuid, superblock.currentUuid);
-    uuids.set(node, slot.bitmapUuid === 0n && pulling ? UUID_NOT_IN_SYNC : slot.bitmapUuid);
+    const marked = slot.bitmapUuid === 0n && isMarkedOnly(peerDevice, slot, node);
+    if (marked) device.announcedAsMarked |= nodeBit(node);
+    uuids.set(node, slot.bitmapUuid === 0n && (pulling || marked) ? UUID_NOT_IN_SYNC : slot.bitmapUuid);
   });
   return uuids;
 }

@@ -1,6 +1,6 @@
 /** P_PEERS_IN_SYNC: telling nodes which areas are the same everywhere (wire-protocol.md 10.6). */
 import { DiskState, ReplicationState } from '../../control/contract/states';
-import { type NodeMask, nodeBit, hasNode } from '../node-mask';
+import { hasNode, NO_NODES, nodeBit, type NodeMask, nodesIn } from '../node-mask';
 import { type Device, type PeerDevice } from '../objects';
 import { sameUuid } from '../state/data-trust';
 import { isSync } from '../state/derived';
@@ -128,7 +128,19 @@ export function peersInSync(peerDevice: PeerDevice, mask: NodeMask, sector: numb
     if (bitmapIndex >= 0 && hasNode(mask, nodeId))
       cleared += backing.bitmap.clearRange(bitmapIndex, sector, bytes / 512);
   });
+  if (cleared > 0) announceUnmarked(device);
   // A source passes on what its target says; without news it would go round for ever.
   if (cleared > 0 || peerDevice.now.repl === ReplicationState.SyncSource)
     announceInSync(peerDevice, sector, bytes / 512);
+}
+
+/** The last mark for a node has gone, which kept others from taking it for in sync with us. */
+export function announceUnmarked(device: Device): void {
+  const { backing, announcedAsMarked } = device;
+  if (backing === undefined || announcedAsMarked === NO_NODES) return;
+  for (const node of nodesIn(announcedAsMarked))
+    if (backing.bitmap.count(backing.slotOf(node)) === 0) device.announcedAsMarked &= ~nodeBit(node);
+  if (device.announcedAsMarked === announcedAsMarked) return;
+  for (const peer of device.peerDevices)
+    if (peer.now.repl >= ReplicationState.Established) device.resource.host.peerActions.sendUuids(peer, 0n);
 }

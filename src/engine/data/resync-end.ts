@@ -11,7 +11,7 @@ import { committedDevice } from '../state/state-change';
 import { afterDeferred, changeState } from '../state/transaction';
 import { handleFlushError } from './disk-errors';
 import { flushBefore, WhenDone } from './meta-data-target';
-import { announceInSync } from './peers-in-sync';
+import { announceInSync, announceUnmarked } from './peers-in-sync';
 import { type ResyncRun } from './resync-run';
 import { finishResyncAsTarget } from '../uuid/resync-uuids';
 
@@ -199,6 +199,7 @@ export function finishResyncAsSource(peerDevice: PeerDevice, peerDisk: DiskState
     peerDevice.next.pdsk = peerDisk;
   });
   run?.stop();
+  announceUnmarked(device);
   if (device.backing) announceInSync(peerDevice, 0, device.backing.bitmap.sectors);
   syncAgain(peerDevice, ReplicationState.WFBitMapS);
 }
