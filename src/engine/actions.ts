@@ -153,8 +153,12 @@ export interface DataActions {
   beginSlotGeneration(device: Device, slot: number): void;
   /** The slot may lack blocks that changed since its generation: a resync has cleared bits. */
   isPartialSlot(device: Device, slot: number): boolean;
+  /** What is marked was so when the disk was attached. */
+  isOldSlot(device: Device, slot: number): boolean;
   setSlot(device: Device, slot: number): void;
   clearSlot(device: Device, slot: number): void;
+  /** What is marked in slot `guard` as well stays. */
+  clearSlotWhereClear(device: Device, slot: number, guard: number): void;
   copySlot(device: Device, from: number, to: number): void;
   /** The bits of `to` stay. */
   mergeSlot(device: Device, from: number, to: number): void;

@@ -218,10 +218,15 @@ export const dataActions: DataActions = {
   slotBits: bitsOf,
   beginSlotGeneration: (device, slot) => bitmapOf(device)?.beginGeneration(slot),
   isPartialSlot: (device, slot) => bitmapOf(device)?.isPartial(slot) ?? true,
+  isOldSlot: (device, slot) => bitmapOf(device)?.isOld(slot) ?? true,
   setSlot: (device, slot) => void bitmapOf(device)?.setAll(slot),
   clearSlot: (device, slot) => void bitmapOf(device)?.clearAll(slot),
   copySlot: (device, from, to) => bitmapOf(device)?.copySlot(from, to),
   mergeSlot: (device, from, to) => bitmapOf(device)?.mergeSlot(from, to),
+  clearSlotWhereClear: (device, slot, guard) => {
+    const bitmap = bitmapOf(device);
+    bitmap?.clearRangeWhereClear(slot, guard, 0, bitmap.sectors);
+  },
   setAllSlots: (device) => bitmapOf(device)?.setEverything(),
   clearAllSlots: (device) => {
     const bitmap = bitmapOf(device);

@@ -46,6 +46,8 @@ export class DeviceBitmap {
   private readonly partial: boolean[];
   /** Sector from which on the storage is new in this life of the disk: hosts of one generation may differ there. */
   private grownFrom = Infinity;
+  /** Slots in which nothing was set since the disk was attached. */
+  private readonly old: boolean[];
 
   constructor(
     readonly sectors: number,
@@ -60,6 +62,7 @@ export class DeviceBitmap {
     this.marks = new Uint8Array(this.pages);
     this.counts = new Array<number>(slots).fill(0);
     this.partial = new Array<boolean>(slots).fill(false);
+    this.old = new Array<boolean>(slots).fill(true);
   }
 
   /**
@@ -68,6 +71,10 @@ export class DeviceBitmap {
    */
   isPartial(slot: number): boolean {
     return this.partial[slot] !== false;
+  }
+  /** Everything that is marked was so when the disk was attached. */
+  isOld(slot: number): boolean {
+    return this.old[slot] !== false;
   }
   /** The slot counts from a new generation. */
   beginGeneration(slot: number): void {
@@ -144,6 +151,12 @@ export class DeviceBitmap {
   clearRange(slot: number, sector: number, sectors: number): number {
     return this.clearBits(slot, this.coveredFrom(sector), this.coveredTo(sector, sectors));
   }
+  /** The same, but what is marked in slot `guard` as well stays. */
+  clearRangeWhereClear(slot: number, guard: number, sector: number, sectors: number): number {
+    const guarded = guard >= 0 && guard !== slot && this.count(guard) > 0;
+    const [from, to] = [this.coveredFrom(sector), this.coveredTo(sector, sectors)];
+    return this.clearBits(slot, from, to, guarded ? guard : -1);
+  }
   /** Is any block touched by the range out of sync? */
   anyInRange(slot: number, sector: number, sectors: number): boolean {
     const next = this.findNext(slot, this.bitOfSector(sector));
@@ -174,17 +187,19 @@ export class DeviceBitmap {
       bit = word * 32 + to;
     }
     this.counts[slot] = this.count(slot) + changed;
+    if (changed > 0) this.old[slot] = false;
     return changed;
   }
-  /** Clears bits `from`..`end`-1. */
-  clearBits(slot: number, from: number, end: number): number {
+  /** Clears bits `from`..`end`-1, but for those that are set in slot `guard`, if that is not negative. */
+  clearBits(slot: number, from: number, end: number, guard = -1): number {
     let changed = 0;
     for (let bit = from; bit < end;) {
       const word = Math.floor(bit / 32);
       const to = Math.min(32, end - word * 32);
       const at = word * this.slots + slot;
       const old = this.words[at] ?? 0;
-      const now = (old & ~maskOf(bit - word * 32, to)) >>> 0;
+      const keep = guard < 0 ? 0 : (this.words[word * this.slots + guard] ?? 0);
+      const now = (old & (keep | ~maskOf(bit - word * 32, to))) >>> 0;
       if (now !== old) {
         this.words[at] = now;
         changed += popcount(now ^ old);
@@ -213,6 +228,7 @@ export class DeviceBitmap {
       this.replaceWord(w * this.slots + to, this.words[w * this.slots + from] ?? 0);
     this.counts[to] = this.count(from);
     this.partial[to] = this.isPartial(from);
+    this.old[to] = this.isOld(from);
   }
   /** `to` gets the bits of `from` as well. */
   mergeSlot(from: number, to: number): void {
@@ -262,6 +278,7 @@ export class DeviceBitmap {
     const now = (old | (used < 32 ? value & maskOf(0, used) : value)) >>> 0;
     if (now === old) return;
     this.words[at] = now;
+    this.old[slot] = false;
     this.counts[slot] = this.count(slot) + popcount(now ^ old);
     this.mark(at, PAGE_SET);
   }
@@ -276,6 +293,7 @@ export class DeviceBitmap {
         bit = other.findNext(slot, end);
       }
       this.partial[slot] = other.isPartial(slot);
+      this.old[slot] = other.isOld(slot);
       if (newBits && this.bits > other.bits) this.setBits(slot, other.bits, this.bits);
     }
     for (let page = 0; page < this.pages; page++) this.mark(page * PAGE_WORDS, PAGE_SET | PAGE_CLEARED);

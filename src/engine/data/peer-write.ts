@@ -218,7 +218,10 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
     if (this.holdsExtents) this.backing.activityLog.end(this.sector, this.sectors);
     this.holdsExtents = false;
   }
-  /** The nodes of `mask` have this write, others may not (engine.md 10.5). */
+  /**
+   * The nodes of `mask` have this write, others may not (engine.md 10.5). Where we have a mark for the Primary itself something else has
+   * become of the blocks here since then.
+   */
   applyPeerAck(mask: number): void {
     const { peerDevice, sector, sectors, backing } = this;
     const { connection, device } = peerDevice;
@@ -236,7 +239,7 @@ export class PeerWrite implements Interval, LocalWrite, DiskWaiter, ExtentWaiter
       if ((mask & (1 << nodeId)) === 0) {
         bitmap.setRange(slot, sector, sectors);
         tellSyncTarget(this, nodeId);
-      } else if (!this.failed) bitmap.clearRange(slot, sector, sectors);
+      } else if (!this.failed) bitmap.clearRangeWhereClear(slot, peerDevice.bitmapSlot, sector, sectors);
     }
     for (let slot = 0; slot < bitmap.slots; slot++)
       if ((taken & (1 << slot)) === 0) bitmap.setRange(slot, sector, sectors);

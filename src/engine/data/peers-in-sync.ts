@@ -6,6 +6,7 @@ import { sameUuid } from '../state/data-trust';
 import { isSync } from '../state/derived';
 import { AL_EXTENT_SECTORS, extentOfSector } from './activity-log';
 import { APP_WRITES, IntervalKind } from './interval-set';
+import { writeBitmapLazily } from './lazy-bitmap';
 import { isConnected } from './packet-sender';
 import { flushPeerAck } from './transfer-log';
 
@@ -118,17 +119,24 @@ export function announceDue(device: Device, extent: number): void {
   for (const about of due) announceInSync(about, extent * AL_EXTENT_SECTORS, AL_EXTENT_SECTORS);
 }
 
-/** The nodes of the mask hold the same in this range, we too if we are among those told. */
+/**
+ * The nodes of the mask hold the same in this range, we too if we are among those told: as far as the sender knows. Where
+ * we have a mark for the sender itself it does not know us.
+ */
 export function peersInSync(peerDevice: PeerDevice, mask: NodeMask, sector: number, bytes: number): void {
-  const { device } = peerDevice;
+  const { device, bitmapSlot } = peerDevice;
   const { backing } = device;
   if (backing === undefined) return;
   let cleared = 0;
   backing.superblock.peers.forEach(({ bitmapIndex }, nodeId) => {
     if (bitmapIndex >= 0 && hasNode(mask, nodeId))
-      cleared += backing.bitmap.clearRange(bitmapIndex, sector, bytes / 512);
+      cleared += backing.bitmap.clearRangeWhereClear(bitmapIndex, bitmapSlot, sector, bytes / 512);
   });
-  if (cleared > 0) announceUnmarked(device);
+  if (cleared > 0) {
+    // A mark that a power cut brings back looks like a difference.
+    writeBitmapLazily(device);
+    announceUnmarked(device);
+  }
   // A source passes on what its target says; without news it would go round for ever.
   if (cleared > 0 || peerDevice.now.repl === ReplicationState.SyncSource)
     announceInSync(peerDevice, sector, bytes / 512);

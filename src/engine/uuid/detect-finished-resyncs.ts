@@ -5,7 +5,6 @@ import { UUID_FLAG, UUID_NOT_IN_SYNC } from '../../wire/uuids110';
 import { MAX_NODES } from '../node-mask';
 import { type Device, type PeerDevice } from '../objects';
 import { sameUuid } from '../state/data-trust';
-import { isOrBecomesSyncSource } from '../state/derived';
 import { logLine } from '../state/object-log';
 import {
   markDirty,
@@ -115,18 +114,16 @@ function clearGeneration(peerDevice: PeerDevice, node: number): void {
     const what = `clearing bitmap UUID and content (${bits} bits)`;
     logLine(device, 'info', `${what} for node ${node} ()(slot ${slot.bitmapIndex})`);
   }
-  if (!differsFromUs(peerDevice)) dataActions.clearSlot(device, slot.bitmapIndex);
+  if (hasOwnWrites(peerDevice)) return;
+  // What is in sync with the peer is with us where the peer is: its generation is ours, its data need not be yet.
+  dataActions.clearSlotWhereClear(device, slot.bitmapIndex, peerDevice.bitmapSlot);
 }
 
-/**
- * The peer's generation is ours, but not its data: it is still our target, or is about to be, or we have writes of our own, the last ones
- * before a crash as Primary or those that failed for want of quorum. What is in sync with the peer need not be with us.
- */
-function differsFromUs(peerDevice: PeerDevice): boolean {
-  const { device, now } = peerDevice;
-  if (device.crashedPrimary || device.primaryLostQuorum) return true;
-  return isOrBecomesSyncSource(now.repl) && device.resource.host.dataActions.outOfSyncBits(peerDevice) > 0;
-}
+/** One of us: the last ones before a crash as Primary, or those that failed for want of quorum. */
+const hasOwnWrites = ({ device, uuids }: PeerDevice): boolean =>
+  device.crashedPrimary ||
+  device.primaryLostQuorum ||
+  ((uuids?.flags ?? 0n) & (UUID_FLAG.CRASHED_PRIMARY | UUID_FLAG.PRIMARY_LOST_QUORUM)) !== 0n;
 
 function pushHistoryAfterClear(device: Device, node: number): void {
   const slot = slotOf(superblockOf(device), node);

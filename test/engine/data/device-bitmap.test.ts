@@ -13,9 +13,10 @@ class PlainBits {
       if (bit * 8 < sector + sectors && (bit + 1) * 8 > sector) this.bits[bit] = true;
     });
   }
-  clear(sector: number, sectors: number): void {
+  clear(sector: number, sectors: number, guard?: PlainBits): void {
     this.bits.forEach((_, bit) => {
       const end = Math.min((bit + 1) * 8, this.sectors);
+      if (guard?.bits[bit] === true) return;
       if (bit * 8 >= sector && end <= sector + sectors) this.bits[bit] = false;
     });
   }
@@ -24,8 +25,18 @@ class PlainBits {
 const operation = fc.record({
   set: fc.boolean(),
   slot: fc.nat(2),
+  guard: fc.option(fc.nat(2), { nil: -1 }),
   sector: fc.nat(4095),
   sectors: fc.integer({ min: 1, max: 700 }),
+});
+
+test('what was there when the disk was attached is old, until something is newly set', () => {
+  const bitmap = new DeviceBitmap(4096, 2, 4096);
+  expect(bitmap.isOld(0)).toBe(true);
+  bitmap.setRange(0, 8, 8);
+  expect([bitmap.isOld(0), bitmap.isOld(1)]).toEqual([false, true]);
+  bitmap.clearAll(0);
+  expect(bitmap.isOld(0)).toBe(false);
 });
 
 test('ranges widen when set, shrink when cleared, and counts stay exact', () => {
@@ -36,13 +47,13 @@ test('ranges widen when set, shrink when cleared, and counts stay exact', () => 
       (size, operations) => {
         const bitmap = new DeviceBitmap(size, 3, 4096);
         const plain = [0, 1, 2].map(() => new PlainBits(size));
-        for (const { set, slot, sector, sectors } of operations) {
+        for (const { set, slot, guard, sector, sectors } of operations) {
           if (sector >= size) continue;
           const length = Math.min(sectors, size - sector);
           if (set) bitmap.setRange(slot, sector, length);
-          else bitmap.clearRange(slot, sector, length);
+          else bitmap.clearRangeWhereClear(slot, guard, sector, length);
           if (set) plain[slot]?.set(sector, length);
-          else plain[slot]?.clear(sector, length);
+          else plain[slot]?.clear(sector, length, guard === slot ? undefined : plain[guard]);
         }
         plain.forEach((model, slot) => {
           expect(bitmap.count(slot)).toBe(model.bits.filter(Boolean).length);
