@@ -189,7 +189,7 @@ export class Device {
    * this host stopped, so that the end of a resync may not have got to the meta-data.
    */
   mayBeOnCurrent: NodeMask = NO_NODES;
-  /** Nodes for which blocks are marked, as others were told. */
+  /** Nodes for which blocks are marked, as these or others were told. */
   announcedAsMarked: NodeMask = NO_NODES;
   newCurrentUuidOwed = false;
   newCurrentUuidArmed = false;

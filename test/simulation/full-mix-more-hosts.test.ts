@@ -90,6 +90,10 @@ const foundBugs: readonly (readonly [seed: number, hosts: number, bug: string])[
   ],
   [550036, 4, 'the same'],
   [560205, 5, 'the same'],
+  [516214, 3, 'an invalidated host forgot a block when a write of before was confirmed'],
+  [720124, 3, 'the same'],
+  [560328, 4, 'of two hosts with marks the one that had marked nothing since it was attached was the source'],
+  [720035, 3, 'a crashed host forgot in a second attach that a peer may have reached its generation'],
 ];
 test.each(foundBugs)('seed %i, %i hosts: %s', (seed, hosts) => {
   expect(verdictOn(seed, hosts)).toEqual(['1 passed, 0 failed']);

@@ -110,7 +110,8 @@ function bitmapUuids(peerDevice: PeerDevice): Map<number, bigint> {
     const peer = device.peerDeviceOf(node);
     const pulling =
       peer !== undefined &&
-      isSyncTarget(peer.now.repl) &&
+      (isSyncTarget(peer.now.repl) ||
+        (node !== peerDevice.peerNodeId && peer.now.repl === ReplicationState.WFBitMapT)) &&
       peer.uuids !== undefined &&
       !sameUuid(peer.uuids.currentUuid, superblock.currentUuid);
     const marked = slot.bitmapUuid === 0n && isMarkedOnly(peerDevice, slot, node);

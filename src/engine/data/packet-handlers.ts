@@ -22,6 +22,7 @@ import { flushAcked, flushForwarded, flushRequested } from './flush-requests';
 import { integrityDigest } from './packet-sender';
 import { positionWentBack } from './dagtag-dependency';
 import { dagtagReached, type ReadPurpose, type RequestedBlock, serveRead } from './peer-read';
+import { markedByPeer } from './peer-marks';
 import { peersInSync } from './peers-in-sync';
 import { readAnswered, readRefused } from './read-request';
 import { peerAckArrived, receiveBarrier, receiveWrite } from './receive-writes';
@@ -337,12 +338,7 @@ const volumeRows: readonly VolumeRow[] = [
   onVolume('P_BITMAP', (peerDevice, packet) => receiveBitmapPiece(peerDevice, packet)),
   onVolume('P_COMPRESSED_BITMAP', (peerDevice, packet) => receiveBitmapPiece(peerDevice, packet)),
   onVolume('P_OUT_OF_SYNC', (peerDevice, { sector, size }) => {
-    const { device, bitmapSlot, now } = peerDevice;
-    if (bitmapSlot >= 0) device.backing?.bitmap.setRange(bitmapSlot, sector, size / 512);
-    const run = peerDevice.io.resync;
-    // A running scan may have passed the place already.
-    if (run && now.repl === ReplicationState.SyncTarget)
-      run.nextBit = Math.min(run.nextBit, Math.floor(sector / 8));
+    markedByPeer(peerDevice, sector, size / 512);
     return 'ok';
   }),
   onVolume('P_PEERS_IN_SYNC', (peerDevice, { mask, sector, size }) => {

@@ -1,6 +1,6 @@
 /** The end of a resync (engine.md 12.6). */
 import { DiskState, ReplicationState } from '../../control/contract/states';
-import { UUID_FLAG } from '../../wire/uuids110';
+import { UUID_FLAG, UUID_NOT_IN_SYNC } from '../../wire/uuids110';
 import { hasNode, NO_NODES } from '../node-mask';
 import { type PeerDevice } from '../objects';
 import { sameUuid } from '../state/data-trust';
@@ -89,9 +89,11 @@ function finishAsTarget(run: ResyncRun): void {
   const clean = run.failed === 0;
   if (stable && clean) device.stableResync = true;
   logDone(run);
+  const elsewhere = waitingWithOtherData(peerDevice);
   const older = clean && stable ? finishResyncAsTarget(peerDevice) : NO_NODES;
   if (!stable) logLine(peerDevice, 'info', 'Peer was unstable during resync');
-  const sameData = clean && stable && newDisk === DiskState.UpToDate ? waitingWithSameData(peerDevice) : [];
+  const sameData =
+    clean && stable && newDisk === DiskState.UpToDate ? waitingWithSameData(peerDevice, elsewhere) : [];
   const waiting = device.peerDevices.filter((other) => other.now.repl === ReplicationState.PausedSyncT);
   changeState(device.resource, { hard: true, verbose: true, tag: 'resync-finished' }, () => {
     peerDevice.next.repl = ReplicationState.Established;
@@ -109,6 +111,7 @@ function finishAsTarget(run: ResyncRun): void {
         other.next.repl === ReplicationState.PausedSyncT &&
         !hasLeftBehind(other) &&
         !differsInNewStorage(other) &&
+        !elsewhere.includes(other) &&
         (!hasCrashedAsPrimary(other) || hasGoneOnFrom(peerDevice, other.uuids?.currentUuid))
       )
         other.next.repl = ReplicationState.Established;
@@ -145,21 +148,31 @@ const differsInNewStorage = ({ device, bitmapSlot }: PeerDevice): boolean =>
 const hasCrashedAsPrimary = ({ uuids }: PeerDevice): boolean =>
   uuids !== undefined && (uuids.flags & UUID_FLAG.CRASHED_PRIMARY) !== 0n;
 
+const hasGenerationOf = (source: PeerDevice, { uuids }: PeerDevice): boolean =>
+  uuids !== undefined && source.uuids !== undefined && sameUuid(uuids.currentUuid, source.uuids.currentUuid);
+
+/** The generation is the same, but the source has blocks marked for it. To be asked before the source's identifiers become ours. */
+const waitingWithOtherData = (source: PeerDevice): PeerDevice[] =>
+  source.device.peerDevices.filter(
+    (other) =>
+      other.now.repl === ReplicationState.PausedSyncT &&
+      hasGenerationOf(source, other) &&
+      source.uuids?.bitmapUuids[other.peerNodeId] === UUID_NOT_IN_SYNC,
+  );
+
 /** Sources whose turn need not come: they are on the generation that we have reached. */
-function waitingWithSameData(peerDevice: PeerDevice): PeerDevice[] {
-  const { device, uuids } = peerDevice;
+function waitingWithSameData(peerDevice: PeerDevice, elsewhere: readonly PeerDevice[]): PeerDevice[] {
   // It has something of its own: the others are compared with it when they meet.
   if (hasCrashedAsPrimary(peerDevice)) return [];
-  return device.peerDevices.filter(
+  return peerDevice.device.peerDevices.filter(
     (other) =>
       other.now.repl === ReplicationState.PausedSyncT &&
       !hasCrashedAsPrimary(other) &&
       !differsInNewStorage(other) &&
       other.now.pdsk === DiskState.UpToDate &&
       other.bitmapSlot >= 0 &&
-      other.uuids !== undefined &&
-      uuids !== undefined &&
-      sameUuid(other.uuids.currentUuid, uuids.currentUuid),
+      hasGenerationOf(peerDevice, other) &&
+      !elsewhere.includes(other),
   );
 }
 function afterEnd(run: ResyncRun, clean: boolean): void {

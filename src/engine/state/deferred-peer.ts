@@ -2,6 +2,7 @@
 import { ConnectionState, DiskState, ReplicationState, Role } from '../../control/contract/states';
 import { UUID_FLAG } from '../../wire/uuids110';
 import { hasThirdNode, mayDiffer } from './marks';
+import { nodeBit } from '../node-mask';
 import { type PeerDevice } from '../objects';
 import { setBitmapUuidWithHistory } from '../uuid/generation';
 import { settleOwedCurrentUuid } from '../uuid/new-current-uuid';
@@ -55,9 +56,10 @@ function settleMarks(change: StateChange, node: DeviceChange, peer: PeerDeviceCh
   const { dataActions } = device.resource.host;
   const ours = dataActions.outOfSyncBits(peerDevice);
   const theirs = uuids?.dirtyBits ?? 0;
-  if (mayDiffer(ours, theirs, peer.link.new.peerRole))
+  if (mayDiffer(ours, theirs, peer.link.new.peerRole)) {
     peerDevice.marksCount = isBehind(node, peer) ? 'theirs' : 'ours';
-  else dataActions.clearSlot(device, bitmapSlot);
+    device.announcedAsMarked |= nodeBit(peerDevice.peerNodeId);
+  } else dataActions.clearSlot(device, bitmapSlot);
   if (!isInSync(node, peer, 'new')) dataActions.passOnMarks(peerDevice);
   // Ours alone do not tell then what differs.
   if (mayDiffer(theirs, ours, change.new.role)) peerDevice.tookOtherData = true;
@@ -67,7 +69,11 @@ function settleMarks(change: StateChange, node: DeviceChange, peer: PeerDeviceCh
 function isBehind(node: DeviceChange, { peerDevice, new: { pdsk } }: PeerDeviceChange): boolean {
   const { disk } = node.new;
   if (disk !== pdsk && (disk === DiskState.Outdated || pdsk === DiskState.Outdated)) return disk < pdsk;
-  return peerSurvived(peerDevice);
+  return peerSurvived(peerDevice) || mayHaveStaleMarks(peerDevice);
+}
+/** Both have marks, and ours are all from before we stopped: a power cut may have brought them back. */
+function mayHaveStaleMarks({ device, bitmapSlot, uuids }: PeerDevice): boolean {
+  return (uuids?.dirtyBits ?? 0) > 0 && device.resource.host.dataActions.isOldSlot(device, bitmapSlot);
 }
 /** It was up when we were not. */
 const peerSurvived = ({ uuids, announcedUuidFlags }: PeerDevice): boolean =>

@@ -12,6 +12,7 @@ import {
   isVerify,
   shouldReplicate,
 } from './derived';
+import { type PeerDevice } from '../objects';
 import { type DeviceChange, type PeerDeviceChange } from './state-change';
 
 export interface FinishNotes {
@@ -97,16 +98,23 @@ function noteOtherData(node: DeviceChange, { peerDevice, old, new: next }: PeerD
     peerDevice.tookOtherData = false;
     peerDevice.marksCount = 'not';
   } else if (isSync(old.repl)) {
-    if (next.pdsk === DiskState.Inconsistent) peerDevice.tookOtherData = true;
-    if (node.new.disk === DiskState.Inconsistent) peerDevice.marksCount = 'ours';
+    if (isSyncedElsewhere(next.pdsk, node.new.disk)) peerDevice.tookOtherData = true;
+    if (isSyncedElsewhere(node.new.disk, next.pdsk)) peerDevice.marksCount = 'ours';
     // Somebody else has brought it up to date while it waited for us, maybe without what we have marked.
     if (old.repl === ReplicationState.PausedSyncS && next.pdsk === DiskState.UpToDate)
       peerDevice.marksCount = 'ours';
+    // What we took from another one meanwhile.
+    if (old.repl === ReplicationState.SyncSource && hasMarks(peerDevice)) peerDevice.marksCount = 'ours';
   } else if (old.repl === Established && isSettled(node.old.disk) && isSettled(old.pdsk)) {
     if (isReplaced(old.pdsk, next.pdsk)) peerDevice.tookOtherData = true;
     if (isReplaced(node.old.disk, node.new.disk)) peerDevice.marksCount = 'ours';
   }
 }
+const hasMarks = (peerDevice: PeerDevice): boolean =>
+  peerDevice.resource.host.dataActions.outOfSyncBits(peerDevice) > 0;
+/** It is Outdated until that begins, though it has the data of an UpToDate disk now. */
+const isSyncedElsewhere = (target: DiskState, source: DiskState): boolean =>
+  target === DiskState.Inconsistent || (target === DiskState.Outdated && source === DiskState.UpToDate);
 /** Outdated ones of one generation are in sync as well. */
 const isSettled = (disk: DiskState): boolean => disk >= DiskState.Outdated && disk !== DiskState.DUnknown;
 const isReplaced = (old: DiskState, now: DiskState): boolean =>
