@@ -141,6 +141,7 @@ const foundBugs: readonly (readonly [
   [520162, 'full', 'a write was to survive a failed disk and a lost cache (the judge)'],
   [700054, 'full', 'as 520162'],
   [714940, 'full', 'as 520162, with a disk that was detached by force (the judge)'],
+  [723661, 'full', 'a write under protocol A was answered while I/O was suspended, and its peer lost'],
   [69, 'grow', 'data counted as given up although the invalidation was refused (the judge)'],
 ];
 test.each(foundBugs)('seed %i (%s): %s', (seed, mix) => {

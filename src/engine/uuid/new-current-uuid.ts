@@ -245,7 +245,9 @@ export function writeOwedForLostPeer(connection: Connection, done: Done): void {
       newCurrentUuidOwed && cachedDataAccessible && now.haveQuorum,
   );
   const { dataActions } = resource.host;
-  if (owing.length === 0 || resource.cachedSuspended || !dataActions.hasWritesInTransferLog(resource)) {
+  // Under protocol A nothing is kept for a resend: what is in the log may have been answered, suspended or not.
+  const isKept = resource.cachedSuspended && connection.options.protocol !== 'A';
+  if (owing.length === 0 || isKept || !dataActions.hasWritesInTransferLog(resource)) {
     done();
     return;
   }

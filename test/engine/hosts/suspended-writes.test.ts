@@ -13,13 +13,13 @@ const block = new Uint8Array(4096).fill(7);
 const DETACH = { command: 'detach', minor: 0, force: false, diskless: false } as const;
 
 /** A write that the peer has received, and will take seconds to write; then I/O is suspended. */
-function suspended(seed: number): { world: World; a: TestHost; b: TestHost; opener: Opener } {
+function suspended(seed: number, protocol = 'B'): { world: World; a: TestHost; b: TestHost; opener: Opener } {
   const { world, a, b } = twoHosts(seed);
   for (const [host, peer] of [
     [a, b],
     [b, a],
   ] as const)
-    host.up([peer], { protocol: 'B' });
+    host.up([peer], { protocol });
   world.run(15_000);
   a.primary(true);
   if (!world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)) throw new Error(a.kernelLog());
@@ -83,3 +83,18 @@ test.each([1, 2, 3])('a demotion does not hide what a lost peer has not written 
   expect(b.contents()[0]).toBe(7);
   expect(Buffer.from(b.contents()).equals(Buffer.from(a.contents()))).toBe(true);
 });
+
+test.each([1, 2, 3])(
+  'under protocol A a lost peer lacks what was answered: it is synced (seed %d)',
+  (seed) => {
+    const { world, a, b } = suspended(seed, 'A');
+    b.machine.stop('power-lost');
+    world.run(30_000);
+    b.machine.faults('/dev/sda').slowest = 0.4;
+    b.start();
+    b.up([a], { protocol: 'A' });
+    expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
+    expect(b.contents()[0]).toBe(7);
+    expect(Buffer.from(b.contents()).equals(Buffer.from(a.contents()))).toBe(true);
+  },
+);
