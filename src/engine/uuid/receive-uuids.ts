@@ -46,7 +46,6 @@ export function receiveUuids(peerDevice: PeerDevice, received: PeerUuids): After
     updated = setExposedUuid(device, received.currentUuid);
   }
   trustPeerAgain(peerDevice);
-  noteUnmarked(peerDevice);
   changeState(device.resource, { tag: 'receive-uuids' }, () => undefined);
   if (updated) logOwnUuids(peerDevice, 'receiver updated UUIDs to');
   host.notices.peerDeviceChanged(peerDevice);
@@ -89,15 +88,6 @@ function trustPeerAgain(peerDevice: PeerDevice): void {
   changeState(resource, { tag: 'receive-uuids', verbose: true }, () => {
     peerDevice.next.pdsk = DiskState.UpToDate;
   });
-}
-
-/** What it took from others it has marked for us, and nothing is marked any more. */
-function noteUnmarked(peerDevice: PeerDevice): void {
-  const { now, uuids, resource } = peerDevice;
-  if (!peerDevice.tookOtherData || uuids?.dirtyBits !== 0) return;
-  if (now.repl !== ReplicationState.Established || now.pdsk !== DiskState.UpToDate) return;
-  peerDevice.tookOtherData = false;
-  resource.host.dataActions.announceInSync(peerDevice);
 }
 
 /** A Secondary without a disk goes with its UpToDate peers. */
