@@ -178,6 +178,8 @@ export class Device {
   size = 0;
   exposedUuid = 0n;
   exposedUuidPredecessor = 0n;
+  /** Of the disk that this device had last; 0 = none. */
+  lastDiskUuid = 0n;
   /** A generation that nothing was written in, because its superblock could not be written: it may be there all the same. */
   unwrittenGeneration: { readonly uuid: bigint; readonly predecessor: bigint } | undefined;
 

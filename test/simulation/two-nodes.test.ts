@@ -142,6 +142,11 @@ const foundBugs: readonly (readonly [
   [700054, 'full', 'as 520162'],
   [714940, 'full', 'as 520162, with a disk that was detached by force (the judge)'],
   [723661, 'full', 'a write under protocol A was answered while I/O was suspended, and its peer lost'],
+  [
+    1915,
+    'full',
+    'a Primary without its disk wrote in the generation of that disk: its peer had missed the end of a resync',
+  ],
   [69, 'grow', 'data counted as given up although the invalidation was refused (the judge)'],
 ];
 test.each(foundBugs)('seed %i (%s): %s', (seed, mix) => {

@@ -91,6 +91,7 @@ function letGo(device: Device, backing: BackingDevice): void {
   device.io.nextTransaction = backing.activityLog.transactionNumber;
   device.io.lazyBitmapTimer?.cancel();
   device.io.lazyBitmapTimer = undefined;
+  device.lastDiskUuid = backing.superblock.currentUuid;
   changeState(resource, { hard: true, tag: 'go-diskless' }, () => {
     device.next.disk = DiskState.Diskless;
   });

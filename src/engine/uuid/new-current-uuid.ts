@@ -157,6 +157,10 @@ function needsBump(device: Device, peerDevice: PeerDevice): boolean {
   const left = others.filter(wantsBitmap).map((other) => other.peerNodeId);
   if (!clientSelf) left.push(resource.nodeId);
   if (left.some((node) => bitmapOf(node) === 0n)) return true;
+  // The end of a resync did not get to the peer: its slot counts from before what our disk holds.
+  const { exposedUuid, lastDiskUuid } = device;
+  const isCurrent = lastDiskUuid !== 0n && sameUuid(lastDiskUuid, exposedUuid);
+  if (!clientSelf && isCurrent && !sameUuid(bitmapOf(resource.nodeId), exposedUuid)) return true;
   return clientSelf && !others.some((other) => reports(other.peerNodeId));
 }
 
