@@ -17,6 +17,8 @@ export type PeerFaultKind =
   | 'wrong-confirmation'
   | 'bad-bitmap'
   | 'concurrent-writes'
+  /** It answers pings, and a write, read or barrier not until ko-count was exceeded. */
+  | 'no-answer'
   /** Sizes with which both cannot work together. Also what operators do with disks leads there. */
   | 'sizes';
 

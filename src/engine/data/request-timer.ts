@@ -4,6 +4,7 @@
  */
 import { ConnectionState, DiskState } from '../../control/contract/states';
 import { type Connection, type Device, type Resource } from '../objects';
+import { peerFault } from '../peer-fault';
 import { Errno } from '../ports';
 import { logLine } from '../state/object-log';
 import { changeState } from '../state/transaction';
@@ -66,7 +67,7 @@ function oldestRead(connection: Connection): number {
   return oldest;
 }
 function giveUp(connection: Connection, text: string): number {
-  logLine(connection, 'warning', text);
+  connection.resource.host.reportPeerFault(peerFault(connection, 'no-answer', text, 'warning'));
   changeState(connection.resource, { hard: true, tag: 'timeout' }, () => {
     connection.next.cstate = ConnectionState.Timeout;
   });

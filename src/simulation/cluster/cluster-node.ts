@@ -20,6 +20,9 @@ interface SuperblockRead {
   readonly found: SuperblockFinding;
 }
 
+/** After so long without a cut link, ms, whoever does not answer is to blame himself. */
+const QUIET = 30_000;
+
 /** One DRBD host of the cluster: its machine, its engine while it runs, and what its operator asked for. */
 export class ClusterNode implements NodeAddress {
   application: Application;
@@ -168,6 +171,10 @@ export class ClusterNode implements NodeAddress {
    * stream, it leaves no gap in it.
    */
   private accuse({ kind, text, on }: PeerFault): void {
+    const { world } = this.cluster;
+    const isQuiet = world.now() - world.network.lastDisturbance > QUIET;
+    // Who cannot be reached cannot answer.
+    if (kind === 'no-answer' && !isQuiet) return;
     throw new Violation(`a peer broke the protocol (${kind}): ${logPrefix(on)}${text}`);
   }
   private checkMetadata(): void {

@@ -45,6 +45,8 @@ export class SimulatedNetwork implements StreamSurroundings {
   private readonly streams = new Set<SimulatedStream>();
   private readonly stalled = new Set<Pipe>();
   private created = 0;
+  /** When a link was last cut or mended, or a host started to be away; ms of the world's clock. */
+  lastDisturbance = -Infinity;
 
   constructor(
     readonly events: EventQueue,
@@ -76,10 +78,12 @@ export class SimulatedNetwork implements StreamSurroundings {
   blackhole(from: string, to: string): void {
     this.trace.line(() => `the link from ${from} to ${to} swallows everything`);
     this.link(from, to).blackholed = true;
+    this.lastDisturbance = this.now();
   }
   heal(from: string, to: string): void {
     this.trace.line(() => `the link from ${from} to ${to} heals`);
     this.link(from, to).blackholed = false;
+    this.lastDisturbance = this.now();
     this.retryStalled();
   }
   /** Both ends of every stream between two addresses see a reset. */
@@ -101,6 +105,7 @@ export class SimulatedNetwork implements StreamSurroundings {
   }
   /** A host's process ended. What it had open is closed by its kernel if there still is one. */
   lifeEnded(life: HostLife, machineRuns: boolean): void {
+    this.lastDisturbance = this.now();
     for (const [key, listener] of [...this.listeners]) {
       if (listener.life === life) this.listeners.delete(key);
     }
