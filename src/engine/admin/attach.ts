@@ -118,9 +118,12 @@ function takeOver(device: Device, backing: BackingDevice, answer: Answer): void 
       return abandon(device, backing, ErrorCode.MetaIo, undefined, answer);
     growBitmap(device, backing, known, size);
     setSize(device, size);
-    afterRecovery(device, backing);
-    doubtUnsyncedBlocks(device, backing);
-    negotiate(device, answer);
+    afterRecovery(device, backing, (failed) => {
+      if (failed || device.goingDiskless)
+        return abandon(device, backing, ErrorCode.MetaIo, undefined, answer);
+      doubtUnsyncedBlocks(device, backing);
+      negotiate(device, answer);
+    });
   });
 }
 
@@ -242,31 +245,47 @@ function doubtUnsyncedBlocks(device: Device, backing: BackingDevice): void {
   backing.markDirty();
 }
 
-/** What a crash or a set flag demands before the disk may be used (engine.md 9.1). */
-function afterRecovery(device: Device, backing: BackingDevice): void {
-  const { flags } = backing.superblock;
+/**
+ * What a crash or a set flag demands before the disk may be used (engine.md 9.1). The demand for a full sync leaves the
+ * meta-data only when the bits that it stands for are there.
+ */
+function afterRecovery(device: Device, backing: BackingDevice, next: (failed: boolean) => void): void {
+  const { superblock } = backing;
   const { dataActions } = device.resource.host;
   if (
     device.crashedPrimary &&
-    (flags & DeviceFlag.PRIMARY_IND) !== 0 &&
-    (flags & DeviceFlag.AL_DISABLED) !== 0
+    (superblock.flags & DeviceFlag.PRIMARY_IND) !== 0 &&
+    (superblock.flags & DeviceFlag.AL_DISABLED) !== 0
   ) {
     logLine(device, 'info', 'AL disabled at crash: all blocks out of sync (aka FullSync)');
     dataActions.setAllSlots(device);
   }
   // Moving the meta-data was interrupted (move-meta-data.ts): no bit of the bitmap means anything.
-  if (backing.superblock.peers.every((slot) => (slot.flags & PeerFlag.FULL_SYNC) !== 0))
-    dataActions.setAllSlots(device);
-  for (const peerDevice of device.peerDevices) {
-    const slot = backing.superblock.peers[peerDevice.peerNodeId];
-    if (slot === undefined || (slot.flags & PeerFlag.FULL_SYNC) === 0) continue;
+  if (superblock.peers.every(demandsFullSync)) dataActions.setAllSlots(device);
+  const demanded = device.peerDevices.filter(({ peerNodeId }) => {
+    const slot = superblock.peers[peerNodeId];
+    return slot !== undefined && demandsFullSync(slot);
+  });
+  for (const peerDevice of demanded) {
     logLine(peerDevice, 'info', 'Assuming that all blocks are out of sync (aka FullSync)');
     if (peerDevice.bitmapSlot >= 0) dataActions.setSlot(device, peerDevice.bitmapSlot);
-    slot.flags &= ~PeerFlag.FULL_SYNC;
-    backing.markDirty();
   }
   dataActions.trySuspendActivityLog(device);
+  if (demanded.length === 0) return next(false);
+  backing.bitmapWriter.writeDirty(
+    new WhenDone((error) => {
+      if (error !== 0) return next(true);
+      for (const { peerNodeId } of demanded) {
+        const slot = superblock.peers[peerNodeId];
+        if (slot !== undefined) slot.flags &= ~PeerFlag.FULL_SYNC;
+      }
+      backing.markDirty();
+      next(false);
+    }),
+  );
 }
+const demandsFullSync = ({ flags }: Superblock09['peers'][number]): boolean =>
+  (flags & PeerFlag.FULL_SYNC) !== 0;
 
 function negotiate(device: Device, answer: Answer): void {
   const { resource } = device;
