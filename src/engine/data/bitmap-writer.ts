@@ -78,9 +78,13 @@ export class BitmapWriter implements Task {
   }
   /** The whole bitmap, to `bitmapByte`; for whoever holds the writer. Not yet flushed when it is done. */
   writeAllAt(bitmapByte: number, waiter: DiskWaiter): void {
-    for (let page = 0; page < this.bitmap.pages; page++) this.bitmap.markPage(page);
+    this.writeAllAgain();
     this.bitmapByte = bitmapByte;
     this.begin({ pages: undefined, waiter });
+  }
+  /** No page is taken to be on disk any more. */
+  writeAllAgain(): void {
+    for (let page = 0; page < this.bitmap.pages; page++) this.bitmap.markPage(page);
   }
 
   private next(): void {

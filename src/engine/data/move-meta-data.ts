@@ -8,11 +8,12 @@
  *   log are in place it says what is true. A power cut in between costs a resync, but no data.
  */
 import { type ActivityLogGeometry, type Layout, SECTOR } from '../../metadata/layout';
-import { encodeSuperblock09, type Superblock09 } from '../../metadata/superblock-09';
-import { DeviceFlag, PeerFlag, SUPERBLOCK_BYTES } from '../../metadata/superblock-flags';
+import { encodeSuperblock09 } from '../../metadata/superblock-09';
+import { SUPERBLOCK_BYTES } from '../../metadata/superblock-flags';
 import { type ErrnoCode } from '../ports';
 import { type BackingDevice } from './backing-device';
 import { flushBefore, WhenDone } from './meta-data-target';
+import { distrustful } from './superblock-writer';
 
 export interface MetaDataPlace {
   readonly layout: Layout;
@@ -81,7 +82,9 @@ class Move {
     const { backing } = this;
     const { layout, superblock } = backing;
     if (error !== 0) {
-      if (this.overlap) demandFullSync(superblock);
+      // What was there is gone, and what should be there may be half written.
+      if (this.overlap) backing.superblockWriter.loseContents();
+      backing.bitmapWriter.writeAllAgain();
       backing.onMetaDataError('drbd_md_write', error);
     }
     const { alByte, superblockByte, bitmapByte } = layout;
@@ -119,12 +122,8 @@ class Move {
   };
   /** Nothing is trusted; the log need not be looked at. */
   private readonly writeCautious: Step = (next) => {
-    const { superblockWriter } = this.backing;
-    const image = superblockWriter.imageWithMark();
-    const flags = ((image.flags & ~DeviceFlag.PRIMARY_IND) | DeviceFlag.AL_DISABLED) >>> 0;
-    const cautious = { ...image, flags, peers: image.peers.map((peer) => ({ ...peer })) };
-    demandFullSync(cautious);
-    this.writeBlock(encodeSuperblock09(cautious), next);
+    const image = this.backing.superblockWriter.imageWithMark();
+    this.writeBlock(encodeSuperblock09(distrustful(image)), next);
   };
   private readonly writeSuperblock: Step = (next) => {
     const { superblockWriter } = this.backing;
@@ -157,8 +156,4 @@ class Move {
     if (wiped <= start || end > this.backing.metaDisk.size) return next(0);
     this.backing.metaDisk.zeroOut(start, wiped - start, true, new WhenDone(() => next(0)));
   };
-}
-
-function demandFullSync(superblock: Superblock09): void {
-  for (const peer of superblock.peers) peer.flags = (peer.flags | PeerFlag.FULL_SYNC) >>> 0;
 }

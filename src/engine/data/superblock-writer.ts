@@ -2,7 +2,7 @@
  * The superblock of an attached disk and its way to the disk: changed in memory by uuid/, state/ and data/, written at
  * the next sync, at the latest 5 s after the change (engine.md 11.1). Never two writes at once.
  */
-import { DeviceFlag } from '../../metadata/superblock-flags';
+import { DeviceFlag, PeerFlag } from '../../metadata/superblock-flags';
 import { encodeSuperblock09, type Superblock09 } from '../../metadata/superblock-09';
 import {
   type DiskWaiter,
@@ -27,6 +27,19 @@ export interface PrimaryMarkGuard {
   writeBitmap(waiter: DiskWaiter): void;
 }
 
+/**
+ * What the meta-data say while bitmap and activity log cannot be trusted: everything is out of sync, and the log need not
+ * be looked at.
+ */
+export function distrustful(superblock: Superblock09): Superblock09 {
+  const flags = ((superblock.flags & ~DeviceFlag.PRIMARY_IND) | DeviceFlag.AL_DISABLED) >>> 0;
+  const peers = superblock.peers.map((peer) => ({
+    ...peer,
+    flags: (peer.flags | PeerFlag.FULL_SYNC) >>> 0,
+  }));
+  return { ...superblock, flags, peers };
+}
+
 export class SuperblockWriter implements Task, TimerWaiter {
   private dirty = false;
   private writing = false;
@@ -40,6 +53,7 @@ export class SuperblockWriter implements Task, TimerWaiter {
   private waiters: DiskWaiter[] = [];
   private held = false;
   private holder: Task | undefined;
+  private contentsLost = false;
 
   constructor(
     private readonly target: MetaDataTarget,
@@ -103,6 +117,11 @@ export class SuperblockWriter implements Task, TimerWaiter {
     this.again = false;
     this.sync();
   }
+  /** Bitmap and log are not where the superblock says: as long as this disk is attached it demands a full sync. */
+  loseContents(): void {
+    this.contentsLost = true;
+    this.markDirty();
+  }
   /** The superblock as it would be written now, but that a mark of being in use stays. */
   imageWithMark(): Superblock09 {
     const mark = this.durableFlags & DeviceFlag.PRIMARY_IND;
@@ -151,9 +170,11 @@ export class SuperblockWriter implements Task, TimerWaiter {
       flags |= DeviceFlag.PRIMARY_IND;
       if (flags !== superblock.flags) this.markDirty();
     }
-    const bytes = encodeSuperblock09({ ...superblock, flags });
+    const trusted = { ...superblock, flags };
+    const image = this.contentsLost ? distrustful(trusted) : trusted;
+    const bytes = encodeSuperblock09(image);
     const finish = (error: ErrnoCode): void => {
-      if (error === 0) this.durableFlags = flags;
+      if (error === 0) this.durableFlags = image.flags;
       this.finish(waiters, error);
     };
     flushBefore(this.target, (error) => {
