@@ -16,6 +16,7 @@ export function receiveSizes(peerDevice: PeerDevice, packet: PacketOf<'P_SIZES'>
   if ((diskSize > 0 && currentSize > diskSize) || (userSize > 0 && currentSize > userSize)) {
     return refuse(peerDevice, 'Peer sent bogus sizes, disconnecting');
   }
+  const told = peerDevice.haveSizes ? sizes.cSize : 0;
   sizes.dSize = diskSize;
   sizes.uSize = userSize;
   sizes.cSize = currentSize;
@@ -23,7 +24,7 @@ export function receiveSizes(peerDevice: PeerDevice, packet: PacketOf<'P_SIZES'>
   peerDevice.haveSizes = true;
   warnOfDifferences(peerDevice);
   adoptUserSize(peerDevice);
-  return device.backing === undefined ? adoptDiskless(peerDevice) : adoptWithDisk(peerDevice);
+  return device.backing === undefined ? adoptDiskless(peerDevice) : adoptWithDisk(peerDevice, told);
 }
 
 /** In a connect transaction it is voted down; otherwise the connection is dropped. */
@@ -62,7 +63,8 @@ function adoptUserSize({ device, sizes, inHandshake }: PeerDevice): void {
   device.diskOptions = { ...diskOptions, size };
 }
 
-function adoptWithDisk(peerDevice: PeerDevice): HandlerResult {
+/** `told`: the size that the peer had when it told of it last, 0 = never. */
+function adoptWithDisk(peerDevice: PeerDevice, told: number): HandlerResult {
   const { device, sizes, now } = peerDevice;
   const size = determineSize(device, false, sizes.dSize > 0 ? sizes.cSize : 0);
   const consistent = device.now.disk >= DiskState.Outdated;
@@ -83,8 +85,10 @@ function adoptWithDisk(peerDevice: PeerDevice): HandlerResult {
     if (sizes.dSize > 0) expectNewStorage(peerDevice, Math.min(known, sizes.cSize));
   } else if (known > 0 && size > known) {
     device.resource.host.dataActions.persistSize(device);
-    device.resource.host.dataActions.syncNewStorage(peerDevice);
-  }
+    // It may attach a disk and know the size from before: what follows, a bitmap above all, is of the new one.
+    if (sizes.cSize !== size) device.resource.host.peerActions.sendSizes(peerDevice, 0);
+    syncGrown(peerDevice);
+  } else if (told > 0 && told < size && sizes.cSize === size) syncGrown(peerDevice);
   if (known === 0 || size <= known) return 'ok';
   // It may not know all the others as we do, and has been told the size from before: bitmaps must be of one length.
   if (peerDevice.inHandshake && hasThirdNode(peerDevice))
@@ -92,6 +96,14 @@ function adoptWithDisk(peerDevice: PeerDevice): HandlerResult {
   tellOthers(peerDevice, known);
   return exchangesBitmaps(peerDevice) ? connectAgain(peerDevice) : 'ok';
 }
+/** While a disk is being attached nothing can be synced: then when it is there. */
+function syncGrown(peerDevice: PeerDevice): void {
+  const { device, now } = peerDevice;
+  const { Negotiating } = DiskState;
+  if (device.now.disk === Negotiating || now.pdsk === Negotiating) peerDevice.resyncAfterNegotiation = true;
+  else device.resource.host.dataActions.syncNewStorage(peerDevice);
+}
+
 /** Peers that were here before learn of the new storage before anything is written there, and get what it holds. */
 function tellOthers(peerDevice: PeerDevice, known: number): void {
   const { device } = peerDevice;
