@@ -1,6 +1,6 @@
 /** The size of a device (engine.md 9.9). All sizes in sectors. */
 import { PeerFlag } from '../../metadata/superblock-flags';
-import { ConnectionState } from '../../control/contract/states';
+import { ConnectionState, DiskState } from '../../control/contract/states';
 import { type BackingDevice } from '../data/backing-device';
 import { hasNode, NO_NODES, type NodeMask } from '../node-mask';
 import { type Device, type PeerDevice, wantsBitmap } from '../objects';
@@ -18,6 +18,12 @@ const smallest = (sizes: readonly number[]): number => {
 /** Its sizes count while it is there, also when it has lost its disk meanwhile; what it once had does not bind it. */
 const tellsItsSize = (peer: PeerDevice): boolean =>
   peer.haveSizes && (peer.inHandshake || peer.connection.now.cstate >= ConnectionState.Connected);
+
+/** What the disks can hold that peers have let go of and may attach again, as they told of it last; Infinity = there are none. */
+export const roomOnDetachedDisks = ({ peerDevices }: Device): number =>
+  peerDevices
+    .filter((peer) => peer.now.pdsk <= DiskState.Diskless && wantsBitmap(peer) && tellsItsSize(peer))
+    .reduce((room, { sizes }) => (sizes.maxSize > 0 ? Math.min(room, sizes.maxSize) : room), Infinity);
 
 /** Has somebody a disk for this device whose size is not known now? `reached`: nodes that agreed to a size. */
 export function misses(device: Device, { superblock }: BackingDevice, reached: NodeMask): boolean {

@@ -9,7 +9,7 @@ import { resourceHasAccessibleData } from './resource-view';
 import { changeState } from '../state/transaction';
 import { type ChangeWord, changedField, describeChange, EMPTY_CHANGE } from './change-words';
 import { isDiskfulPrimary, maximumSize } from '../admin/cluster-resize';
-import { misses } from '../admin/device-size';
+import { misses, roomOnDetachedDisks } from '../admin/device-size';
 import { type ClusterChange, isClusterWide, localLast, type ResizePlan } from './cluster-change';
 import { anyVote, type ClusterOutcome, emptyOutcome, type Vote, type Votes } from './twopc-state';
 import { DDS, type PacketOf } from '../../wire/packets';
@@ -285,10 +285,14 @@ export class LocalTransaction {
     plan.agreed(size, this.outcome.primaryNodes);
     this.finish(StateCode.ClusterWideSuccess);
   }
-  /** Where a disk is known that nobody reached, it may be too small for more, unless the operator knows better (9.9). */
+  /**
+   * Where a disk is known that nobody reached, it may be too small for more, unless the operator knows better (9.9). Who
+   * answered without its disk may attach it again.
+   */
   private largestSize({ device, ddsFlags }: ResizePlan): number {
-    const maximum = Number(this.outcome.weakNodes);
+    const answered = Number(this.outcome.weakNodes);
     const bold = (ddsFlags & DDS.ASSUME_UNCONNECTED_PEER_HAS_SPACE) !== 0;
+    const maximum = bold ? answered : Math.min(answered, Math.max(device.size, roomOnDetachedDisks(device)));
     const { backing } = device;
     if (backing === undefined || !misses(device, backing, this.outcome.reachable)) return maximum;
     if (bold && maximum > device.size) logLine(device, 'warning', 'Resize forced while not fully connected!');

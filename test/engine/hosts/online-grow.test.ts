@@ -1,6 +1,6 @@
 import { computeLayout, INDEX_INTERNAL, superblockByte } from '../../../src/metadata/layout';
 import { SUPERBLOCK_BYTES } from '../../../src/metadata/superblock-flags';
-import { readSuperblock } from '../../../src/simulation/metadata-tool';
+import { followLastKnownSize, readSuperblock } from '../../../src/simulation/metadata-tool';
 import {
   contentsOf,
   cutsUntilDone,
@@ -195,3 +195,40 @@ describe('a peer with a disk is away', () => {
     expect(contentsOf(a).equals(contentsOf(b))).toBe(true);
   });
 });
+
+test('a device does not outgrow the disk that its peer has let go of', () => {
+  const { world, a, b } = inSync(9);
+  const before = sizeOf(a);
+  b.must({ command: 'detach', minor: 0, force: false, diskless: false });
+  grow([a], 8 * MIB);
+  a.must(resizeTo());
+  expect(sizeOf(a)).toBe(before);
+  b.reattach();
+  expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
+  grow([b], 8 * MIB);
+  b.must(resizeTo());
+  expect(world.runUntil(() => sizeOf(a) > before && sizeOf(b) === sizeOf(a), 5000)).toBe(true);
+  expect(world.runUntil(() => a.inSyncWith(b) && b.inSyncWith(a), 60_000)).toBe(true);
+  expect(contentsOf(a).equals(contentsOf(b))).toBe(true);
+});
+
+test.each([true, false])(
+  'a disk that is attached again learns that the device has grown for it (with a write meanwhile: %s)',
+  (writes) => {
+    const { world, a, b } = inSync(10);
+    const before = sizeOf(a);
+    b.must({ command: 'detach', minor: 0, force: false, diskless: false });
+    grow([a, b], MIB);
+    a.must(resizeTo());
+    if (writes) a.write(a.open(true), 100 * 4096, pattern(11));
+    followLastKnownSize(placeOf(b), b.machine.medium(DISK).size - MIB);
+    b.reattach();
+    const isThere = (): boolean => sizeOf(a) > before && a.inSyncWith(b) && b.inSyncWith(a);
+    expect(world.runUntil(isThere, 60_000)).toBe(true);
+    world.run(10_000);
+    expect(sizeOf(b)).toBe(sizeOf(a));
+    expect([a.peerFaults, b.peerFaults]).toEqual([[], []]);
+    for (const host of [a, b]) expectMetadata(host);
+    expect(contentsOf(a).equals(contentsOf(b))).toBe(true);
+  },
+);
